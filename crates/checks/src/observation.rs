@@ -1,0 +1,218 @@
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use netprobe::{Kind, Sample};
+use report::{Gap, Observed};
+use serde::{Deserialize, Serialize};
+
+/// Everything that was seen of a cluster in one run. It is what a bundle holds: the same observation always gives the
+/// same report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Observation {
+    /// The format of this document: [`BUNDLE_VERSION`].
+    pub api_version: String,
+    /// Which program wrote it: `kubectl-netcheck v0.1.0`.
+    pub tool: String,
+    /// When the look began, RFC 3339, UTC.
+    pub taken_at: String,
+    /// What the API server says of itself.
+    pub server: Observed<ServerVersion>,
+    /// The nodes of the cluster, all of them, by name.
+    pub nodes: Observed<Vec<Node>>,
+    /// How the probes were placed, or `None` when none were wanted.
+    pub placement: Option<Placement>,
+    /// What was probed between pods of nodes.
+    pub mesh: Option<Mesh>,
+    /// What the run cost.
+    pub stats: Stats,
+}
+
+/// The format of a bundle.
+pub const BUNDLE_VERSION: &str = "netcheck.dev/bundle/v1";
+
+/// `/version` of the API server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServerVersion {
+    /// As `v1.34.4`.
+    pub git_version: String,
+    /// As `linux/amd64`.
+    pub platform: String,
+}
+
+/// What is needed of a node object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Node {
+    /// `metadata.name`.
+    pub name: String,
+    /// The condition `Ready`; `None` when the node has none.
+    pub ready: Option<Condition>,
+    /// `spec.taints`.
+    pub taints: Vec<Taint>,
+    /// `status.nodeInfo.architecture`, as `amd64`.
+    pub architecture: String,
+    /// `status.nodeInfo.operatingSystem`, as `linux`.
+    pub operating_system: String,
+    /// `status.nodeInfo.kubeletVersion`.
+    pub kubelet_version: String,
+    /// `status.nodeInfo.containerRuntimeVersion`.
+    pub container_runtime_version: String,
+    /// `status.nodeInfo.kernelVersion`.
+    pub kernel_version: String,
+    /// `status.addresses` of type `InternalIP`.
+    pub internal_ips: Vec<IpAddr>,
+    /// `spec.podCIDRs`.
+    pub pod_cidrs: Vec<String>,
+    /// `metadata.labels[topology.kubernetes.io/zone]`.
+    pub zone: Option<String>,
+}
+
+/// A condition of a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+    /// As `KubeletReady`.
+    pub reason: String,
+    /// As the kubelet or the node controller wrote it.
+    pub message: String,
+    /// RFC 3339, or `None` when the API did not say.
+    pub since: Option<String>,
+}
+
+/// A taint of a node, as `kubectl describe node` prints it: `key=value:effect`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Taint {
+    /// As `node-role.kubernetes.io/control-plane`.
+    pub key: String,
+    /// May be empty.
+    pub value: String,
+    /// `NoSchedule`, `PreferNoSchedule` or `NoExecute`.
+    pub effect: String,
+}
+
+/// How and where probe pods were started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Placement {
+    /// The run's id; every object of the run carries it.
+    pub run: String,
+    /// Where the probe pods were.
+    pub namespace: String,
+    /// Whether the namespace was made for the run, or why it was not.
+    pub own_namespace: Observed<()>,
+    /// What became of each node, by its name. Every node of the cluster that was seen is here.
+    pub nodes: BTreeMap<String, Place>,
+    /// What should be said about the placement, one sentence each: a fallback that was taken, a policy of the
+    /// namespace that selects the probe pods.
+    pub notes: Vec<String>,
+}
+
+/// What became of one node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "type")]
+pub enum Place {
+    /// A probe pod ran there.
+    Ready(ProbePod),
+    /// None was wanted there: not selected, tainted without being tolerated, not Linux.
+    #[serde(rename_all = "camelCase")]
+    LeftOut {
+        /// A clause for people: `tainted node-role.kubernetes.io/control-plane:NoSchedule`.
+        reason: String,
+        /// How to include it.
+        hint: Option<String>,
+    },
+    /// One was wanted and could not be had.
+    Failed(Gap),
+}
+
+/// A probe pod that ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProbePod {
+    /// `metadata.name`.
+    pub name: String,
+    /// `status.podIPs`.
+    pub addresses: Vec<IpAddr>,
+    /// The image that it ran on, and why that one: it was on the node, or the user named it.
+    pub image: String,
+    /// From creation to Ready, in milliseconds.
+    pub ready_after_ms: u64,
+}
+
+/// What was probed between the probe pods of nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mesh {
+    /// All pairs, or which of them.
+    pub coverage: Coverage,
+    /// The ports that the agents listened on.
+    pub tcp_port: u16,
+    /// As `tcp_port`, for UDP.
+    pub udp_port: u16,
+    /// What each source answered, by the name of its node: a gap when the exec failed or its answer was cut off. A cut
+    /// off source keeps the cells that did arrive.
+    pub sources: BTreeMap<String, Observed<()>>,
+    /// Every cell that was planned.
+    pub cells: Vec<Cell>,
+}
+
+/// Which pairs of nodes a mesh covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "type")]
+pub enum Coverage {
+    /// Every ordered pair, each node to itself included.
+    Full,
+    /// Each node to the next `neighbours` in a ring ordered by a hash of the names, to itself, and to `sample` more.
+    #[serde(rename_all = "camelCase")]
+    Ring {
+        /// Next nodes in the ring.
+        neighbours: u32,
+        /// Further nodes, picked deterministically.
+        sample: u32,
+    },
+}
+
+/// One ordered pair of nodes, one way of probing, one address family.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cell {
+    /// The node whose probe pod sent.
+    pub source: String,
+    /// The node whose probe pod was the target.
+    pub target: String,
+    /// The address that was tried; its family is the cell's family.
+    pub address: IpAddr,
+    /// How it was tried.
+    pub kind: Kind,
+    /// What came of it. Empty when no answer arrived: then `sources` says why.
+    pub samples: Vec<Sample>,
+}
+
+/// What a run cost. A figure that was not measured is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stats {
+    /// Requests to the API server, upgrades included.
+    pub api_calls: Option<u64>,
+    /// Bytes received in response bodies.
+    pub bytes_received: Option<u64>,
+    /// Bytes sent in request bodies.
+    pub bytes_sent: Option<u64>,
+    /// How long each phase took, in milliseconds, in the order in which they ran: observe, start, probe, clean up.
+    pub phases: Vec<Phase>,
+}
+
+/// One phase of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Phase {
+    /// As `observe`.
+    pub name: String,
+    /// In milliseconds.
+    pub took_ms: u64,
+}

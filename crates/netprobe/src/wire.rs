@@ -1,0 +1,255 @@
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+/// The version of plan and answer. The agent refuses a plan of another version.
+pub const WIRE_VERSION: u32 = 1;
+
+/// What one agent is asked to do, in one go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Plan {
+    /// Always [`WIRE_VERSION`].
+    pub version: u32,
+    /// Sent along with every probe; a server that belongs to another run does not answer as a peer.
+    pub run: String,
+    /// How many probes may be under way at once; at least 1.
+    pub concurrency: u32,
+    /// When the agent stops whatever is left and answers, in milliseconds from the start. Probes that were not
+    /// finished by then are absent from the answers.
+    pub deadline_ms: u64,
+    /// What is done about probes that fail, or `None` for nothing.
+    pub retry: Option<Retry>,
+    /// The probes, in any order. Ids are unique.
+    pub probes: Vec<Probe>,
+}
+
+/// Failed probes are tried once more after all others have ended, alone: kernels limit the rate of ICMP errors, and
+/// many probes at once turn a refusal into silence (`net.ipv4.icmp_ratelimit`, one per second and destination).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Retry {
+    /// The least time between the starts of two retries, in milliseconds.
+    pub gap_ms: u64,
+    /// How many probes are tried again at the most; the rest keep their first outcome.
+    pub most: u32,
+}
+
+/// One thing to try from where the agent runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Probe {
+    /// Chosen by the planner; comes back in the answer.
+    pub id: u32,
+    /// Address and port. The port is unused for [`Kind::Icmp`].
+    pub target: SocketAddr,
+    /// How it is tried.
+    pub kind: Kind,
+    /// How many samples are taken, one after the other; the first failure ends the series.
+    pub count: u32,
+    /// How long one sample may take, in milliseconds. Below 4000 an unresolved neighbour, which the kernel reports
+    /// after about 3 s, looks like silence.
+    pub timeout_ms: u64,
+}
+
+/// How a probe is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "type")]
+pub enum Kind {
+    /// TCP: connect, send a small request, read the small answer of the agent at the other end.
+    Tcp,
+    /// UDP: one small datagram, and the answer of the agent at the other end.
+    Udp,
+    /// ICMP echo over an unprivileged socket, or a raw one where that is refused.
+    Icmp,
+    /// TCP: send this many bytes to the target, then read as many from it. Finds paths that lose only large packets,
+    /// which a handshake never meets.
+    Bulk {
+        /// Bytes in each direction; more than 65536 to outgrow the first window.
+        bytes: u64,
+    },
+}
+
+/// What one probe came to. A series of one or more samples, in the order in which they were taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    /// The id of the probe.
+    pub id: u32,
+    /// At least one.
+    pub samples: Vec<Sample>,
+}
+
+/// One attempt of one probe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sample {
+    /// When it began, in microseconds since the agent took the plan.
+    pub at_us: u64,
+    /// Whether it was made alone, after a first failure ([`Retry`]).
+    pub retry: bool,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// How one attempt ended. Every attempt ends in exactly one of these.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "type")]
+pub enum Outcome {
+    /// The answer came back.
+    #[serde(rename_all = "camelCase")]
+    Ok {
+        /// From the first packet to the answer, in microseconds: connect for TCP, all bytes both ways for bulk.
+        rtt_us: u64,
+        /// What the far end said of itself and of us. `None` for ICMP, where nobody says anything.
+        peer: Option<Peer>,
+    },
+    /// Somebody said no: nothing listens there, or a rule refuses it.
+    #[serde(rename_all = "camelCase")]
+    Refused {
+        /// Who sent the ICMP error; `None` for a TCP reset or when the kernel did not say.
+        offender: Option<IpAddr>,
+        /// How long it took, in microseconds.
+        after_us: u64,
+    },
+    /// The host, or a router on the way, said that it cannot be reached (`EHOSTUNREACH`).
+    #[serde(rename_all = "camelCase")]
+    HostUnreachable {
+        /// Who sent the ICMP error; `None` when the own kernel gave up by itself.
+        offender: Option<IpAddr>,
+        /// The ICMP code, where there was a packet: 1 host unreachable, 10 host prohibited, 13 administratively prohibited.
+        code: Option<u8>,
+        /// Under half a second a rule refused it; at about three seconds a neighbour did not resolve.
+        after_us: u64,
+    },
+    /// No route (`ENETUNREACH`): locally when there is no offender, else at that router.
+    #[serde(rename_all = "camelCase")]
+    NetUnreachable {
+        /// Who sent the ICMP error.
+        offender: Option<IpAddr>,
+        /// The ICMP code, where there was a packet.
+        code: Option<u8>,
+        /// How long it took, in microseconds.
+        after_us: u64,
+    },
+    /// The own kernel refused to send: `EPERM` (a local rule), `EINVAL` (a blackhole route), `EMSGSIZE`, …
+    #[serde(rename_all = "camelCase")]
+    LocalError {
+        /// The error's number.
+        errno: i32,
+        /// The error's name, as `EPERM`.
+        name: String,
+    },
+    /// Nothing came back.
+    #[serde(rename_all = "camelCase")]
+    TimedOut {
+        /// How long was waited, in microseconds.
+        after_us: u64,
+    },
+    /// The connection was made, and then data stopped. Large packets that vanish look like this.
+    #[serde(rename_all = "camelCase")]
+    Stalled {
+        /// Which way nothing moved any more.
+        direction: Direction,
+        /// Bytes known to have arrived in that direction before it stopped.
+        bytes: u64,
+        /// How long nothing moved, in microseconds.
+        after_us: u64,
+    },
+    /// The connection was made and then reset.
+    #[serde(rename_all = "camelCase")]
+    Reset {
+        /// Bytes that had arrived by then, in either direction.
+        bytes: u64,
+    },
+    /// Something answered that is not an agent of this run.
+    #[serde(rename_all = "camelCase")]
+    WrongPeer {
+        /// What it said, at most 64 bytes, escaped.
+        answer: String,
+    },
+    /// The probe was not allowed where the agent runs, so the target was never tried: ICMP sockets without a group in
+    /// `net.ipv4.ping_group_range` and without `CAP_NET_RAW`.
+    #[serde(rename_all = "camelCase")]
+    NotPermitted {
+        /// What was refused, with the error's name.
+        what: String,
+    },
+}
+
+impl Outcome {
+    /// Whether the answer came back.
+    pub fn is_ok(&self) -> bool {
+        matches!(self, Self::Ok { .. })
+    }
+}
+
+/// Which way data went, seen from the agent that ran the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Direction {
+    /// From the agent to the target.
+    ToTarget,
+    /// From the target to the agent.
+    FromTarget,
+}
+
+/// What the far end says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Peer {
+    /// The name it was started with: the name of its node.
+    pub name: String,
+    /// The address from which it saw us come; another than our own means that something translated it on the way.
+    pub saw: IpAddr,
+}
+
+/// One line of the agent's standard output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "line")]
+pub enum Line {
+    /// First: who answers.
+    Hello(Hello),
+    /// Then one for each probe that ended.
+    Answer(Answer),
+    /// Last, unless the answers were cut off.
+    End(End),
+}
+
+/// Who answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hello {
+    /// The wire version of the agent.
+    pub version: u32,
+    /// The name it was started with: the name of its node.
+    pub name: String,
+    /// The addresses of its own interfaces, without loopback and link-local ones.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// The end of the answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct End {
+    /// How many answers were written.
+    pub answers: u32,
+    /// How long the plan took, in microseconds.
+    pub took_us: u64,
+    /// Why the agent stopped before the plan was done, if it did.
+    pub cut_short: Option<String>,
+}
+
+/// The most that a plan may take, in bytes of JSON.
+pub const MAX_PLAN_BYTES: u32 = 16 * 1024 * 1024;
+
+/// The plan as the agent reads it: the length of the JSON text as four bytes, big endian, then the text.
+///
+/// # Errors
+/// When the plan is longer than [`MAX_PLAN_BYTES`].
+pub fn encode_plan(plan: &Plan) -> Result<Vec<u8>, std::io::Error> {
+    let text = serde_json::to_vec(plan)?;
+    let length = u32::try_from(text.len()).ok().filter(|length| *length <= MAX_PLAN_BYTES);
+    let length = length.ok_or_else(|| std::io::Error::other(format!("plan of {} bytes is too long", text.len())))?;
+    Ok([&length.to_be_bytes()[..], &text].concat())
+}

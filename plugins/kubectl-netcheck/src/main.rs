@@ -1,0 +1,2 @@
+//! `kubectl netcheck`.
+fn main() {}

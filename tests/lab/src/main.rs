@@ -1,0 +1,2 @@
+//! The lab: a real Kubernetes cluster on this machine.
+fn main() {}
