@@ -1,7 +1,3 @@
-//! What is judged, and how: pure functions of an [`Observation`].
+//! What is planned and judged, and how: pure functions of an [`observation::Observation`].
 //!
 //! Nothing here talks to a cluster, reads a clock or prints.
-
-mod observation;
-
-pub use observation::*;

@@ -249,7 +249,10 @@ pub const MAX_PLAN_BYTES: u32 = 16 * 1024 * 1024;
 /// When the plan is longer than [`MAX_PLAN_BYTES`].
 pub fn encode_plan(plan: &Plan) -> Result<Vec<u8>, std::io::Error> {
     let text = serde_json::to_vec(plan)?;
-    let length = u32::try_from(text.len()).ok().filter(|length| *length <= MAX_PLAN_BYTES);
-    let length = length.ok_or_else(|| std::io::Error::other(format!("plan of {} bytes is too long", text.len())))?;
+    let length = u32::try_from(text.len())
+        .ok()
+        .filter(|length| *length <= MAX_PLAN_BYTES);
+    let length =
+        length.ok_or_else(|| std::io::Error::other(format!("plan of {} bytes is too long", text.len())))?;
     Ok([&length.to_be_bytes()[..], &text].concat())
 }
