@@ -142,6 +142,20 @@ pub struct ProbePod {
     pub image: String,
     /// From creation to Ready, in milliseconds.
     pub ready_after_ms: u64,
+    /// A second pod on the same node, which only serves. A pod that talks to its own address never leaves its own
+    /// network namespace, so the pair of a node with itself needs one. It is created together with the first, from
+    /// the same image; `None` when it did not become Ready or was not wanted (`ProbeOptions::twins`).
+    pub twin: Option<Twin>,
+}
+
+/// The second probe pod of a node: the target of the node's pair with itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Twin {
+    /// `metadata.name`.
+    pub name: String,
+    /// `status.podIPs`.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// What was probed between the probe pods of nodes.
