@@ -2,6 +2,27 @@
 //!
 //! Values and their renderers only. Nothing here reads a cluster, a clock or a terminal.
 
+mod check;
+mod exit;
+mod finding;
+mod localisation;
+mod matrix;
 mod observed;
+mod render;
+mod report;
+mod subject;
+mod verdict;
 
+pub use check::CheckResult;
+pub use exit::{ExitStatus, FailOn};
+pub use finding::{Confidence, Evidence, Finding, Origin, RootCause, RuledOut};
+pub use localisation::{Direction, Localisation, LookNext, Scope};
+pub use matrix::{
+    CellState, Coverage, Failure, FailureClass, Family, FamilyMatrix, Matrix, MatrixCell, ProbeState,
+    Protocol,
+};
 pub use observed::{Gap, GapReason, Observed};
+pub use render::{Format, RenderOptions, render};
+pub use report::{API_VERSION, Note, NoteKind, PhaseStats, ProbePodInfo, Report, Stats, Target};
+pub use subject::Subject;
+pub use verdict::{Severity, Verdict};

@@ -1,0 +1,226 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What was probed between nodes, source by target, one matrix for each address family.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Matrix {
+    /// Which pairs were planned.
+    pub coverage: Coverage,
+    /// How much [`Protocol::Bulk`] carries in each direction; `None` where it was not planned.
+    pub bulk_bytes: Option<u64>,
+    /// One for each family that was probed.
+    pub families: Vec<FamilyMatrix>,
+}
+
+/// Which pairs of nodes were planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "type")]
+pub enum Coverage {
+    /// Every ordered pair.
+    Full,
+    /// Each node to the next in a ring, and to a few more.
+    #[serde(rename_all = "camelCase")]
+    Ring {
+        /// Next nodes in the ring.
+        neighbours: u32,
+        /// Further nodes, picked deterministically.
+        sample: u32,
+    },
+}
+
+/// The matrix of one address family.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FamilyMatrix {
+    /// The family.
+    pub family: Family,
+    /// The nodes that were to probe, in the order of the rows.
+    pub sources: Vec<String>,
+    /// The nodes that were to be probed, in the order of the columns.
+    pub targets: Vec<String>,
+    /// The pairs that were planned. A pair that is not here was not planned.
+    pub cells: Vec<MatrixCell>,
+}
+
+/// An address family. Never implicit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Family {
+    /// IPv4.
+    IPv4,
+    /// IPv6.
+    IPv6,
+}
+
+impl Family {
+    /// The family of an address.
+    pub fn of(address: std::net::IpAddr) -> Self {
+        if address.is_ipv4() { Self::IPv4 } else { Self::IPv6 }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::IPv4 => "IPv4",
+            Self::IPv6 => "IPv6",
+        })
+    }
+}
+
+/// In which way a pair was probed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Protocol {
+    /// TCP: a connection, a small request and its answer.
+    Tcp,
+    /// UDP: a datagram and its answer.
+    Udp,
+    /// TCP: much data in both directions.
+    Bulk,
+    /// ICMP echo.
+    Icmp,
+}
+
+impl Protocol {
+    /// As it stands in a cell of the matrix.
+    pub fn short(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Bulk => "large",
+            Self::Icmp => "icmp",
+        }
+    }
+}
+
+/// One ordered pair of nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MatrixCell {
+    /// The node that probed.
+    pub source: String,
+    /// The node that was probed.
+    pub target: String,
+    /// What came of each way of probing that was planned, at least one, in the order of [`Protocol`].
+    pub probes: Vec<ProbeState>,
+}
+
+/// What came of one way of probing one pair.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProbeState {
+    /// The way.
+    pub protocol: Protocol,
+    /// What came of it.
+    pub result: CellState,
+}
+
+/// What came of probing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "state")]
+pub enum CellState {
+    /// Every sample was answered.
+    #[serde(rename_all = "camelCase")]
+    Ok {
+        /// The median of the round trips, in microseconds.
+        median_us: u64,
+        /// The longest round trip, in microseconds.
+        worst_us: u64,
+    },
+    /// Some samples were answered.
+    #[serde(rename_all = "camelCase")]
+    Flaky {
+        /// How many were answered.
+        answered: u32,
+        /// How many were taken.
+        samples: u32,
+        /// The median of the round trips that ended well, in microseconds.
+        median_us: u64,
+        /// The longest of them, in microseconds.
+        worst_us: u64,
+        /// How the first that failed ended.
+        failure: Failure,
+    },
+    /// No sample was answered.
+    #[serde(rename_all = "camelCase")]
+    Failed {
+        /// How the last one ended, which was taken alone.
+        failure: Failure,
+    },
+    /// It was planned, and it is not known what came of it.
+    #[serde(rename_all = "camelCase")]
+    Unknown {
+        /// Why, as a clause.
+        why: String,
+    },
+}
+
+impl CellState {
+    /// Whether every sample was answered.
+    pub fn is_ok(&self) -> bool {
+        matches!(self, Self::Ok { .. })
+    }
+
+    /// Whether no sample was answered.
+    pub fn is_failed(&self) -> bool {
+        matches!(self, Self::Failed { .. })
+    }
+
+    /// How it failed, where it did, wholly or in part.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Failed { failure } | Self::Flaky { failure, .. } => Some(failure),
+            Self::Ok { .. } | Self::Unknown { .. } => None,
+        }
+    }
+}
+
+/// How a probe failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// What kind of failure.
+    pub class: FailureClass,
+    /// The same with its figures: `no answer in 4.0s`.
+    pub detail: String,
+}
+
+/// Kinds of failure that mean different things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FailureClass {
+    /// Nothing came back.
+    Timeout,
+    /// The connection was made, then data stopped.
+    Stalled,
+    /// Somebody said no.
+    Refused,
+    /// The connection was made, then reset.
+    Reset,
+    /// A neighbour did not resolve, or a rule says that the host is unreachable.
+    HostUnreachable,
+    /// No route.
+    NetUnreachable,
+    /// The source's own kernel refused to send.
+    LocalError,
+    /// Something else answered.
+    WrongPeer,
+}
+
+impl FailureClass {
+    /// As it stands in a cell of the matrix.
+    pub fn short(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Stalled => "stalls",
+            Self::Refused => "refused",
+            Self::Reset => "reset",
+            Self::HostUnreachable => "no host",
+            Self::NetUnreachable => "no route",
+            Self::LocalError => "not sent",
+            Self::WrongPeer => "wrong peer",
+        }
+    }
+}

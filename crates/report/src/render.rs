@@ -1,0 +1,71 @@
+//! A report as text. Pure: what the terminal can do is an option, and the result is a string.
+
+mod grid;
+mod machine;
+mod page;
+mod pen;
+mod sanitize;
+mod stanza;
+mod summary;
+
+use crate::Report;
+
+/// In which form a report is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For people, with each protocol, each check and the probe pods.
+    Wide,
+    /// One JSON document.
+    Json,
+    /// One YAML document.
+    Yaml,
+    /// The names of the objects that a warning or an error is about, one per line, as `node/node3`. A problem of the
+    /// cluster as a whole has no name.
+    Name,
+}
+
+/// What a terminal can show, and what the reader wants to see. Formats for machines ignore it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches, each of them a flag of the command line"
+)]
+pub struct RenderOptions {
+    /// Whether colour may be used. It is never the only carrier of meaning.
+    pub colour: bool,
+    /// Whether characters beyond ASCII may be used.
+    pub unicode: bool,
+    /// Columns of the terminal; `None` when there is none.
+    pub width: Option<usize>,
+    /// Leave out the headers of tables.
+    pub no_headers: bool,
+    /// Say what the run cost.
+    pub stats: bool,
+}
+
+impl Default for RenderOptions {
+    /// Unicode without colour, as for a file.
+    fn default() -> Self {
+        Self {
+            colour: false,
+            unicode: true,
+            width: None,
+            no_headers: false,
+            stats: false,
+        }
+    }
+}
+
+/// The report in this form. Ends with a line feed unless it is empty.
+pub fn render(report: &Report, format: Format, options: &RenderOptions) -> String {
+    match format {
+        Format::Text => page::page(report, options, false),
+        Format::Wide => page::page(report, options, true),
+        Format::Json => machine::json(report),
+        Format::Yaml => machine::yaml(report),
+        Format::Name => machine::names(report),
+    }
+}

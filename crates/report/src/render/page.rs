@@ -1,0 +1,315 @@
+//! The report for people: the answer first, then the matrix, then what is wrong, then what was not seen.
+
+use std::fmt::Write as _;
+
+use super::RenderOptions;
+use super::grid::{Shown, figure, matrix_table, pair, single};
+use super::pen::{Pen, Tone, pad};
+use super::stanza::write_finding;
+use super::summary::summary;
+use crate::{FamilyMatrix, Matrix, MatrixCell, Note, NoteKind, Protocol, Report, Stats, Verdict};
+
+pub(super) fn page(report: &Report, options: &RenderOptions, wide: bool) -> String {
+    let pen = Pen::new(options);
+    let mut out = String::new();
+    write_answer(&mut out, pen, report);
+    if let Some(matrix) = &report.matrix {
+        write_matrices(&mut out, pen, matrix, options, wide);
+    }
+    for finding in report.findings() {
+        let place = report
+            .localisation
+            .iter()
+            .find(|place| place.check == finding.id && place.sentence == finding.summary);
+        out.push('\n');
+        write_finding(&mut out, pen, finding, place);
+    }
+    write_unseen(&mut out, pen, report);
+    write_skipped(&mut out, pen, report);
+    write_notes(&mut out, pen, &report.notes);
+    if wide {
+        write_pods(&mut out, pen, report, !options.no_headers);
+        write_checks(&mut out, pen, report, !options.no_headers);
+    }
+    if options.stats {
+        write_stats(&mut out, pen, &report.stats);
+    }
+    out
+}
+
+fn write_answer(out: &mut String, pen: Pen, report: &Report) {
+    let mark = pen.verdict_mark(report.verdict());
+    let painted = format!("{} ", pen.paint(Tone::of_verdict(report.verdict()), mark));
+    pen.wrap(
+        out,
+        &format!("{mark} "),
+        &painted,
+        Tone::Strong,
+        &pen.clean(&report.summary),
+    );
+}
+
+fn write_matrices(out: &mut String, pen: Pen, matrix: &Matrix, options: &RenderOptions, wide: bool) {
+    let header = !options.no_headers;
+    for family in &matrix.families {
+        let planned = |protocol: &Protocol| {
+            family
+                .cells
+                .iter()
+                .flat_map(|cell| &cell.probes)
+                .any(|probe| probe.protocol == *protocol)
+        };
+        let mut protocols = vec![Protocol::Tcp, Protocol::Udp, Protocol::Bulk, Protocol::Icmp];
+        protocols.retain(planned);
+        let shown: Option<Vec<(Protocol, String)>> = if wide {
+            let table = |protocol| {
+                let of_protocol = |cell: &MatrixCell| of_protocol(cell, protocol);
+                Some((protocol, matrix_table(pen, family, header, of_protocol)?))
+            };
+            protocols.iter().copied().map(table).collect()
+        } else {
+            let first = protocols.first().copied();
+            first.and_then(|first| Some(vec![(first, matrix_table(pen, family, header, pair)?)]))
+        };
+        match shown {
+            Some(tables) => {
+                for (protocol, table) in tables {
+                    write_titled(out, pen, header, &title(matrix, family, protocol), &table);
+                }
+            }
+            None => write_titled(
+                out,
+                pen,
+                true,
+                &family.family.to_string(),
+                &summary(pen, matrix, family),
+            ),
+        }
+    }
+}
+
+fn write_titled(out: &mut String, pen: Pen, header: bool, title: &str, table: &str) {
+    out.push('\n');
+    if header {
+        let _ = writeln!(out, "  {}", pen.paint(Tone::Faint, &pen.clean(title)));
+    }
+    out.push_str(table);
+}
+
+/// What the figures of a matrix are.
+fn title(matrix: &Matrix, family: &FamilyMatrix, protocol: Protocol) -> String {
+    let what = match protocol {
+        Protocol::Tcp => "TCP connect and answer".to_owned(),
+        Protocol::Udp => "UDP datagram and answer".to_owned(),
+        Protocol::Bulk => match matrix.bulk_bytes {
+            Some(bytes) => format!("{} over TCP in each direction", size(bytes)),
+            None => "bulk data over TCP in each direction".to_owned(),
+        },
+        Protocol::Icmp => "ICMP echo".to_owned(),
+    };
+    let planned = family.cells.len() == family.sources.len() * family.targets.len();
+    let rest = if planned { "" } else { ", · not probed" };
+    format!("{}, median/worst of {what}{rest}", family.family)
+}
+
+/// Bytes in the largest unit that divides them.
+pub(super) fn size(bytes: u64) -> String {
+    match bytes {
+        bytes if bytes >= 1 << 20 && bytes % (1 << 20) == 0 => format!("{} MiB", bytes >> 20),
+        bytes if bytes >= 1 << 10 && bytes % (1 << 10) == 0 => format!("{} KiB", bytes >> 10),
+        bytes => format!("{bytes} B"),
+    }
+}
+
+fn of_protocol(cell: &MatrixCell, protocol: Protocol) -> Shown {
+    match cell.probes.iter().find(|probe| probe.protocol == protocol) {
+        Some(probe) => single(probe, false),
+        None => Shown {
+            text: "·".to_owned(),
+            tone: Tone::Faint,
+        },
+    }
+}
+
+fn write_unseen(out: &mut String, pen: Pen, report: &Report) {
+    let gaps = report.gaps();
+    if gaps.is_empty() {
+        return;
+    }
+    out.push('\n');
+    let _ = writeln!(
+        out,
+        "{} {}",
+        pen.paint(Tone::Unknown, "?"),
+        pen.paint(Tone::Strong, "not seen")
+    );
+    for gap in gaps {
+        let text = pen.clean(&format!("{}: {}", gap.what, gap.message));
+        pen.wrap(out, "    ", "    ", Tone::Plain, &text);
+        if let Some(hint) = &gap.hint {
+            write_hint(out, pen, hint);
+        }
+    }
+}
+
+fn write_skipped(out: &mut String, pen: Pen, report: &Report) {
+    let checks = report
+        .checks()
+        .iter()
+        .filter_map(|check| Some(format!("{}: {}", check.id, check.skip_reason()?)));
+    let notes = report.notes.iter().filter(|note| note.kind == NoteKind::Skipped);
+    let lines: Vec<(String, Option<&String>)> = notes
+        .map(|note| (note.text.clone(), note.hint.as_ref()))
+        .chain(checks.map(|text| (text, None)))
+        .collect();
+    if lines.is_empty() {
+        return;
+    }
+    out.push('\n');
+    let mark = pen.clean("·");
+    let _ = writeln!(
+        out,
+        "{} {}",
+        pen.paint(Tone::Faint, &mark),
+        pen.paint(Tone::Strong, "skipped")
+    );
+    for (text, hint) in lines {
+        pen.wrap(out, "    ", "    ", Tone::Plain, &pen.clean(&text));
+        if let Some(hint) = hint {
+            write_hint(out, pen, hint);
+        }
+    }
+}
+
+fn write_notes(out: &mut String, pen: Pen, notes: &[Note]) {
+    let notes: Vec<&Note> = notes
+        .iter()
+        .filter(|note| note.kind != NoteKind::Skipped)
+        .collect();
+    if notes.is_empty() {
+        return;
+    }
+    out.push('\n');
+    for note in notes {
+        let painted = pen.paint(Tone::Faint, "note: ");
+        pen.wrap(out, "note: ", &painted, Tone::Plain, &pen.clean(&note.text));
+        if let Some(hint) = &note.hint {
+            write_hint(out, pen, hint);
+        }
+    }
+}
+
+fn write_hint(out: &mut String, pen: Pen, hint: &str) {
+    let painted = format!("    {}", pen.paint(Tone::Faint, "hint: "));
+    pen.wrap(out, "    hint: ", &painted, Tone::Plain, &pen.clean(hint));
+}
+
+fn write_pods(out: &mut String, pen: Pen, report: &Report, header: bool) {
+    if report.probe_pods.is_empty() {
+        return;
+    }
+    let rows = report.probe_pods.iter().map(|pod| {
+        let ready = pod
+            .ready_after_ms
+            .map_or_else(|| "-".to_owned(), |ms| format!("{}s", figure(ms, 1000)));
+        vec![
+            pod.node.clone(),
+            pod.pod.clone(),
+            pod.ips.join(","),
+            ready,
+            pod.image.clone(),
+        ]
+    });
+    write_table(
+        out,
+        pen,
+        &["NODE", "PROBE POD", "IP", "READY AFTER", "IMAGE"],
+        rows.collect(),
+        header,
+    );
+}
+
+fn write_checks(out: &mut String, pen: Pen, report: &Report, header: bool) {
+    let rows = report.checks().iter().map(|check| {
+        let verdict = match check.verdict() {
+            Verdict::Skipped => "skipped",
+            Verdict::Pass => "pass",
+            Verdict::Warn => "warn",
+            Verdict::Unknown => "unknown",
+            Verdict::Fail => "fail",
+        };
+        vec![check.id.clone(), verdict.to_owned(), check.claim.clone()]
+    });
+    write_table(out, pen, &["CHECK", "VERDICT", "CLAIM"], rows.collect(), header);
+}
+
+/// A table as kubectl prints it: three spaces between columns, headers in upper case.
+fn write_table(out: &mut String, pen: Pen, headers: &[&str], rows: Vec<Vec<String>>, header: bool) {
+    let mut lines: Vec<Vec<String>> = Vec::new();
+    if header {
+        lines.push(headers.iter().map(|name| (*name).to_owned()).collect());
+    }
+    lines.extend(
+        rows.into_iter()
+            .map(|row| row.iter().map(|cell| pen.clean(cell)).collect()),
+    );
+    let widths: Vec<usize> = (0..headers.len())
+        .map(|index| {
+            lines
+                .iter()
+                .filter_map(|row| row.get(index))
+                .map(|cell| Pen::columns(cell))
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
+    out.push('\n');
+    for row in &lines {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            let _ = write!(line, "{cell}{}   ", pad(cell, *width));
+        }
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+}
+
+fn write_stats(out: &mut String, pen: Pen, stats: &Stats) {
+    let mut parts: Vec<String> = Vec::new();
+    parts.extend(stats.probes.map(|probes| format!("{probes} probes")));
+    parts.extend(stats.api_calls.map(|calls| format!("{calls} API calls")));
+    parts.extend(
+        stats
+            .bytes_received
+            .map(|bytes| format!("{} received", rough_size(bytes))),
+    );
+    parts.extend(
+        stats
+            .bytes_sent
+            .map(|bytes| format!("{} sent", rough_size(bytes))),
+    );
+    parts.extend(
+        stats
+            .phases
+            .iter()
+            .map(|phase| format!("{} {}s", phase.name, figure(phase.took_ms, 1000))),
+    );
+    if parts.is_empty() {
+        parts.push("nothing was measured".to_owned());
+    }
+    out.push('\n');
+    pen.wrap(
+        out,
+        "stats: ",
+        &pen.paint(Tone::Faint, "stats: "),
+        Tone::Faint,
+        &pen.clean(&parts.join(", ")),
+    );
+}
+
+fn rough_size(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..1_048_576 => format!("{} KiB", figure(bytes, 1024)),
+        _ => format!("{} MiB", figure(bytes, 1_048_576)),
+    }
+}

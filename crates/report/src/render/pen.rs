@@ -1,0 +1,175 @@
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::RenderOptions;
+use super::sanitize::sanitize;
+use crate::{Severity, Verdict};
+
+/// Where there is no terminal, lines are broken here.
+const PAGE_WIDTH: usize = 120;
+
+/// In which tone something is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tone {
+    Plain,
+    /// What stands out without being good or bad.
+    Strong,
+    /// What may be passed over.
+    Faint,
+    Good,
+    Warning,
+    Bad,
+    /// What is not known.
+    Unknown,
+}
+
+impl Tone {
+    pub(super) fn of_verdict(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Skipped => Self::Faint,
+            Verdict::Pass => Self::Good,
+            Verdict::Warn => Self::Warning,
+            Verdict::Unknown => Self::Unknown,
+            Verdict::Fail => Self::Bad,
+        }
+    }
+
+    pub(super) fn of_severity(severity: Severity) -> Self {
+        match severity {
+            Severity::Note => Self::Faint,
+            Severity::Warning => Self::Warning,
+            Severity::Error => Self::Bad,
+        }
+    }
+
+    fn style(self) -> Style {
+        match self {
+            Self::Plain => Style::new(),
+            Self::Strong => Style::new().bold(),
+            Self::Faint => Style::new().dimmed(),
+            Self::Good => AnsiColor::Green.on_default(),
+            Self::Warning => AnsiColor::Yellow.on_default(),
+            Self::Bad => AnsiColor::Red.on_default().bold(),
+            Self::Unknown => AnsiColor::Magenta.on_default(),
+        }
+    }
+}
+
+/// Writes for one kind of terminal. Everything that is printed goes through [`Pen::clean`] once, before it is
+/// measured, and through [`Pen::paint`] after that.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pen {
+    colour: bool,
+    unicode: bool,
+    pub(super) width: usize,
+}
+
+impl Pen {
+    pub(super) fn new(options: &RenderOptions) -> Self {
+        Self {
+            colour: options.colour,
+            unicode: options.unicode,
+            width: options.width.unwrap_or(PAGE_WIDTH).max(40),
+        }
+    }
+
+    /// The text with nothing in it that steers a terminal or that the terminal cannot show.
+    pub(super) fn clean(self, text: &str) -> String {
+        let text = sanitize(text);
+        if self.unicode || text.is_ascii() {
+            return text;
+        }
+        let mut ascii = String::with_capacity(text.len());
+        for character in text.chars() {
+            match character {
+                '→' => ascii.push_str("->"),
+                '↔' => ascii.push_str("<->"),
+                '↓' => {}
+                '×' | '✗' => ascii.push('x'),
+                '✓' => ascii.push_str("ok"),
+                '…' => ascii.push_str("..."),
+                '·' => ascii.push('.'),
+                '–' | '—' => ascii.push('-'),
+                '‘' | '’' => ascii.push('\''),
+                '“' | '”' => ascii.push('"'),
+                other if other.is_ascii() => ascii.push(other),
+                other => ascii.extend(other.escape_unicode()),
+            }
+        }
+        ascii
+    }
+
+    /// The text in a tone, where colour is allowed.
+    pub(super) fn paint(self, tone: Tone, text: &str) -> String {
+        if !self.colour || tone == Tone::Plain || text.is_empty() {
+            return text.to_owned();
+        }
+        let style = tone.style();
+        format!("{}{text}{}", style.render(), style.render_reset())
+    }
+
+    /// What stands before the answer.
+    pub(super) fn verdict_mark(self, verdict: Verdict) -> &'static str {
+        match (verdict, self.unicode) {
+            (Verdict::Pass, true) => "✓",
+            (Verdict::Fail, true) => "✗",
+            (Verdict::Skipped, true) => "·",
+            (Verdict::Warn, true) => "!",
+            (Verdict::Unknown, true) => "?",
+            (Verdict::Pass, false) => "ok:",
+            (Verdict::Fail, false) => "FAIL:",
+            (Verdict::Skipped, false) => "skipped:",
+            (Verdict::Warn, false) => "warning:",
+            (Verdict::Unknown, false) => "unknown:",
+        }
+    }
+
+    /// What stands before a finding.
+    pub(super) fn severity_mark(self, severity: Severity) -> &'static str {
+        match (severity, self.unicode) {
+            (Severity::Error, true) => "✗",
+            (Severity::Error, false) => "x",
+            (Severity::Warning, _) => "!",
+            (Severity::Note, true) => "·",
+            (Severity::Note, false) => "-",
+        }
+    }
+
+    /// Columns that cleaned, unpainted text takes.
+    pub(super) fn columns(text: &str) -> usize {
+        text.width()
+    }
+
+    /// Appends the text, broken between words to fit the width: a first prefix, and as much space before the rest.
+    pub(super) fn wrap(self, out: &mut String, prefix: &str, painted_prefix: &str, tone: Tone, text: &str) {
+        let indent = Self::columns(prefix);
+        let room = self.width.saturating_sub(indent).max(20);
+        let mut lines: Vec<String> = vec![String::new()];
+        for word in text.split(' ') {
+            let line = lines.last_mut().expect("there is always a line");
+            if line.is_empty() {
+                line.push_str(word);
+            } else if Self::columns(line) + 1 + Self::columns(word) <= room {
+                line.push(' ');
+                line.push_str(word);
+            } else {
+                lines.push(word.to_owned());
+            }
+        }
+        for (index, line) in lines.iter().enumerate() {
+            let line = self.paint(tone, line);
+            let _ = if index == 0 {
+                writeln!(out, "{painted_prefix}{line}")
+            } else {
+                writeln!(out, "{:indent$}{line}", "")
+            };
+        }
+    }
+}
+
+/// Spaces that make cleaned text as wide as its column.
+pub(super) fn pad(text: &str, columns: usize) -> String {
+    " ".repeat(columns.saturating_sub(Pen::columns(text)))
+}

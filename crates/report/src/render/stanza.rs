@@ -1,0 +1,111 @@
+//! One finding as it is read: what is wrong, where, how it is known, what it is not, what to do next.
+
+use std::fmt::Write as _;
+
+use super::pen::{Pen, Tone};
+use crate::{Evidence, Finding, Localisation, Origin};
+
+/// So much evidence is printed; the rest is counted.
+const MOST_EVIDENCE: usize = 4;
+
+/// Appends the finding, and with it the place where it lies.
+pub(super) fn write_finding(out: &mut String, pen: Pen, finding: &Finding, place: Option<&Localisation>) {
+    let tone = Tone::of_severity(finding.severity);
+    let mark = pen.severity_mark(finding.severity);
+    write_title(
+        out,
+        pen,
+        tone,
+        mark,
+        &finding.summary,
+        &finding.subject.to_string(),
+    );
+    let mut sheet = Sheet { out, pen };
+    for evidence in finding.evidence.iter().take(MOST_EVIDENCE) {
+        sheet.evidence(evidence);
+    }
+    let more = finding.evidence.len().saturating_sub(MOST_EVIDENCE);
+    if more > 0 {
+        sheet.labelled("", Tone::Faint, &format!("… and {more} more"));
+    }
+    for works in place.iter().flat_map(|place| &place.still_works) {
+        sheet.labelled("works", Tone::Plain, works);
+    }
+    if let Some(direction) = place.and_then(|place| place.direction.as_ref()) {
+        let end = |name: &Option<String>| name.clone().unwrap_or_else(|| "others".to_owned());
+        let way = format!(
+            "{} → {}: {}",
+            end(&direction.from),
+            end(&direction.to),
+            direction.known_by
+        );
+        sheet.labelled("way", Tone::Plain, &way);
+    }
+    for look in place.iter().flat_map(|place| &place.look_next) {
+        sheet.command("look", &look.what, &look.command);
+    }
+    if let Some(hint) = &finding.hint {
+        sheet.labelled("hint", Tone::Plain, hint);
+    }
+    sheet.labelled("more", Tone::Faint, &format!("docs/checks.md#{}", finding.id));
+}
+
+/// The summary on the left, and what it is about on the right if there is room.
+fn write_title(out: &mut String, pen: Pen, tone: Tone, mark: &str, summary: &str, subject: &str) {
+    let summary = pen.clean(summary);
+    let subject = pen.clean(subject);
+    let used = Pen::columns(mark) + 1 + Pen::columns(&summary);
+    let painted = pen.paint(tone, mark);
+    if used + 2 + Pen::columns(&subject) <= pen.width.min(100) {
+        let space = pen.width.min(100) - used - Pen::columns(&subject);
+        let _ = writeln!(
+            out,
+            "{painted} {}{:space$}{}",
+            pen.paint(Tone::Strong, &summary),
+            "",
+            pen.paint(Tone::Faint, &subject)
+        );
+        return;
+    }
+    pen.wrap(
+        out,
+        &format!("{mark} "),
+        &format!("{painted} "),
+        Tone::Strong,
+        &summary,
+    );
+    let _ = writeln!(out, "    {}", pen.paint(Tone::Faint, &subject));
+}
+
+struct Sheet<'a> {
+    out: &'a mut String,
+    pen: Pen,
+}
+
+impl Sheet<'_> {
+    fn evidence(&mut self, evidence: &Evidence) {
+        match &evidence.from {
+            Origin::Probe { probe } => {
+                self.labelled("seen", Tone::Plain, &format!("{probe}: {}", evidence.fact));
+            }
+            Origin::Field { path } => {
+                self.labelled("seen", Tone::Plain, &format!("{path}: {}", evidence.fact));
+            }
+            Origin::Command { command } => self.command("seen", &evidence.fact, command),
+        }
+    }
+
+    fn labelled(&mut self, label: &str, tone: Tone, text: &str) {
+        let prefix = format!("    {label:<7}");
+        let painted = format!("    {}", self.pen.paint(Tone::Faint, &format!("{label:<7}")));
+        self.pen
+            .wrap(self.out, &prefix, &painted, tone, &self.pen.clean(text));
+    }
+
+    /// A command stands on a line of its own and is never broken, so that it can be copied.
+    fn command(&mut self, label: &str, what: &str, command: &str) {
+        self.labelled(label, Tone::Plain, what);
+        let command = self.pen.clean(command);
+        let _ = writeln!(self.out, "           {}", self.pen.paint(Tone::Strong, &command));
+    }
+}

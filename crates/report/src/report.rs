@@ -1,0 +1,193 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    CheckResult, ExitStatus, FailOn, Finding, Gap, Localisation, Matrix, RootCause, Severity, Verdict,
+};
+
+/// The format of a report as JSON or YAML.
+pub const API_VERSION: &str = "netcheck.dev/report/v1";
+
+/// The answer to one question about a cluster. Serialized it is the document of `-o json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    api_version: String,
+    kind: String,
+    /// Which program says it: `kubectl-netcheck v0.1.0`.
+    pub tool: String,
+    /// When the look began, RFC 3339, UTC; `None` when that is not known.
+    pub taken_at: Option<String>,
+    /// What was asked about.
+    pub target: Target,
+    verdict: Verdict,
+    /// One sentence without a full stop: the answer.
+    pub summary: String,
+    /// Causes, best first. Empty where none could be told from its look-alikes.
+    pub root_causes: Vec<RootCause>,
+    findings: Vec<Finding>,
+    /// Where failures lie, worst first.
+    pub localisation: Vec<Localisation>,
+    checks: Vec<CheckResult>,
+    /// What was probed between nodes; `None` where nothing was.
+    pub matrix: Option<Matrix>,
+    /// The probe pods that ran.
+    pub probe_pods: Vec<ProbePodInfo>,
+    /// What else the reader should know.
+    pub notes: Vec<Note>,
+    /// What the run cost.
+    pub stats: Stats,
+}
+
+impl Report {
+    /// A report on these findings and checks; the verdict is the worst of the checks'. Everything else starts empty.
+    pub fn new(
+        tool: impl Into<String>,
+        target: Target,
+        summary: impl Into<String>,
+        findings: Vec<Finding>,
+        checks: Vec<CheckResult>,
+    ) -> Self {
+        let verdict = checks
+            .iter()
+            .map(CheckResult::verdict)
+            .max()
+            .unwrap_or(Verdict::Skipped);
+        Self {
+            api_version: API_VERSION.to_owned(),
+            kind: "Report".to_owned(),
+            tool: tool.into(),
+            taken_at: None,
+            target,
+            verdict,
+            summary: summary.into(),
+            root_causes: Vec::new(),
+            findings,
+            localisation: Vec::new(),
+            checks,
+            matrix: None,
+            probe_pods: Vec::new(),
+            notes: Vec::new(),
+            stats: Stats::default(),
+        }
+    }
+
+    /// The worst of the checks' verdicts.
+    pub fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// What is wrong, worst first.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// Every check, made or skipped.
+    pub fn checks(&self) -> &[CheckResult] {
+        &self.checks
+    }
+
+    /// What could not be seen, each gap once.
+    pub fn gaps(&self) -> Vec<&Gap> {
+        let mut gaps: Vec<&Gap> = Vec::new();
+        for gap in self.checks.iter().flat_map(CheckResult::gaps) {
+            if !gaps.contains(&gap) {
+                gaps.push(gap);
+            }
+        }
+        gaps
+    }
+
+    /// How the process should end. Everything skipped is inconclusive: nothing was seen at all.
+    pub fn exit_status(&self, fail_on: FailOn) -> ExitStatus {
+        let warned = self
+            .findings
+            .iter()
+            .any(|finding| finding.severity == Severity::Warning);
+        match (self.verdict, fail_on) {
+            (Verdict::Fail, _) => ExitStatus::ProblemFound,
+            (Verdict::Warn | Verdict::Unknown, FailOn::Warning) if warned => ExitStatus::ProblemFound,
+            (Verdict::Unknown | Verdict::Skipped, _) => ExitStatus::Inconclusive,
+            (Verdict::Pass | Verdict::Warn, _) => ExitStatus::NoProblem,
+        }
+    }
+}
+
+/// What was asked about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Target {
+    /// The subcommand: `pod-to-pod`.
+    pub command: String,
+    /// As `v1.34.4`; `None` when the server did not say.
+    pub server_version: Option<String>,
+    /// How many nodes the cluster has; `None` when they could not be read.
+    pub nodes: Option<u32>,
+    /// Where the probe pods ran, if there were any.
+    pub probe_namespace: Option<String>,
+}
+
+/// A probe pod that ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProbePodInfo {
+    /// Its node.
+    pub node: String,
+    /// `metadata.name`.
+    pub pod: String,
+    /// `status.podIPs`.
+    pub ips: Vec<String>,
+    /// What it ran on.
+    pub image: String,
+    /// From creation to Ready, in milliseconds; `None` for a second pod, which is not waited for by itself.
+    pub ready_after_ms: Option<u64>,
+}
+
+/// Something that the reader should know and that is neither finding nor gap.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Note {
+    /// What it is about.
+    pub kind: NoteKind,
+    /// One sentence without a full stop.
+    pub text: String,
+    /// What the reader can do about it.
+    pub hint: Option<String>,
+}
+
+/// What a note is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum NoteKind {
+    /// Something that was not looked at, on purpose.
+    Skipped,
+    /// Another way than the usual one was taken.
+    Fallback,
+    /// The probes could have changed what they measure.
+    ObserverEffect,
+}
+
+/// What a run cost. A figure that was not measured is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stats {
+    /// Requests to the API server, upgrades included.
+    pub api_calls: Option<u64>,
+    /// Bytes received in response bodies.
+    pub bytes_received: Option<u64>,
+    /// Bytes sent in request bodies.
+    pub bytes_sent: Option<u64>,
+    /// How many probes were planned.
+    pub probes: Option<u64>,
+    /// How long each phase took, in the order in which they ran.
+    pub phases: Vec<PhaseStats>,
+}
+
+/// One phase of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PhaseStats {
+    /// As `observe`.
+    pub name: String,
+    /// In milliseconds.
+    pub took_ms: u64,
+}
