@@ -3,7 +3,8 @@
 //!
 //! Facts only. Nothing here judges, and nothing here looks.
 
-#[expect(clippy::module_inception, reason = "the type gives the crate its name")]
+mod bundle;
 mod observation;
 
+pub use bundle::BundleError;
 pub use observation::*;
