@@ -1,3 +1,19 @@
-//! What is planned and judged, and how: pure functions of an [`observation::Observation`].
+//! What to look at, and what follows from it: planning, judging, localising, and the table of checks.
 //!
-//! Nothing here talks to a cluster, reads a clock or prints.
+//! Pure: an [`observation::Observation`] in, a [`report::Report`] out. The same observation always gives the same report.
+
+mod check;
+mod fold;
+mod judge;
+mod localise;
+mod outcome;
+mod path;
+mod plan;
+mod shell;
+mod view;
+
+pub use check::{CHECKS, Check, Judgement};
+pub use fold::{SourceAnswers, fold};
+pub use judge::{JudgeOptions, judge};
+pub use plan::{MeshOptions, MeshPlan, PlannedCell, SourcePlan, plan_mesh};
+pub use view::View;

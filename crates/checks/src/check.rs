@@ -1,0 +1,50 @@
+use report::{Finding, Gap};
+
+use crate::path;
+use crate::view::View;
+
+/// One claim about a cluster, and what decides whether it holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Check {
+    /// Stable, kebab-case, never reused: it stands in the JSON and is the anchor in `docs/checks.md`.
+    pub id: &'static str,
+    /// What holds when the check passes.
+    pub claim: &'static str,
+    /// Decides it, from an observation alone.
+    pub judge: fn(&View<'_>) -> Judgement,
+}
+
+/// What a check came to. Its verdict follows from it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Judgement {
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+    /// What could not be seen. With any gap the check cannot pass.
+    pub gaps: Vec<Gap>,
+    /// Why the check was not made, if it was not: a clause.
+    pub skipped: Option<String>,
+}
+
+impl Judgement {
+    /// The check was not made.
+    pub fn skipped(reason: impl Into<String>) -> Self {
+        Self {
+            skipped: Some(reason.into()),
+            ..Self::default()
+        }
+    }
+}
+
+/// Every check, in the order in which a reader should meet them: causes before their symptoms.
+pub const CHECKS: &[&Check] = &[
+    &path::net_probe_pod::CHECK,
+    &path::net_mesh::CHECK,
+    &path::net_p2p_tcp::CHECK,
+    &path::net_p2p_udp::CHECK,
+    &path::net_mtu::CHECK,
+    &path::net_egr_overmasq::CHECK,
+    &path::net_p2p_icmp::CHECK,
+];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! From an observation to a report.
+
+mod answer;
+mod matrix;
+mod notes;
+
+use std::cmp::Reverse;
+
+use observation::Observation;
+use report::{CheckResult, Finding, PhaseStats, ProbePodInfo, Report, Stats, Target};
+
+use crate::check::CHECKS;
+use crate::localise::place;
+use crate::view::View;
+
+/// What the judge cannot read from the observation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JudgeOptions {
+    /// The subcommand that asks: `pod-to-pod`.
+    pub command: String,
+    /// The program that judges, which need not be the one that looked: `kubectl-netcheck v0.1.0`.
+    pub tool: String,
+}
+
+/// Makes every check and puts together what they found. Never fails: what is missing from the observation is a gap.
+pub fn judge(observation: &Observation, options: &JudgeOptions) -> Report {
+    let view = View::new(observation);
+    let judgements: Vec<_> = CHECKS.iter().map(|check| (check, (check.judge)(&view))).collect();
+    let mut findings: Vec<Finding> = judgements
+        .iter()
+        .flat_map(|(_, judgement)| judgement.findings.iter().cloned())
+        .collect();
+    findings.sort_by_key(|finding| Reverse(finding.severity));
+    let checks: Vec<CheckResult> = judgements
+        .into_iter()
+        .map(|(check, judgement)| match judgement.skipped {
+            Some(reason) => CheckResult::skipped(check.id, check.claim, reason),
+            None => CheckResult::judged(check.id, check.claim, &findings, judgement.gaps),
+        })
+        .collect();
+    let answer = answer::answer(&view, &findings, &checks);
+    let mut report = Report::new(
+        &options.tool,
+        target(observation, options),
+        answer,
+        findings,
+        checks,
+    );
+    report.taken_at = Some(observation.taken_at.clone());
+    report.localisation = view.faults.iter().map(|fault| place(&view, fault)).collect();
+    report.matrix = matrix::matrix(&view);
+    report.probe_pods = probe_pods(&view);
+    report.notes = notes::notes(&view);
+    report.stats = stats(&view);
+    report
+}
+
+fn target(observation: &Observation, options: &JudgeOptions) -> Target {
+    Target {
+        command: options.command.clone(),
+        server_version: observation.server.seen().map(|server| server.git_version.clone()),
+        nodes: observation
+            .nodes
+            .seen()
+            .and_then(|nodes| u32::try_from(nodes.len()).ok()),
+        probe_namespace: observation
+            .placement
+            .as_ref()
+            .map(|placement| placement.namespace.clone()),
+    }
+}
+
+fn probe_pods(view: &View<'_>) -> Vec<ProbePodInfo> {
+    let mut pods = Vec::new();
+    for (node, pod) in view.pods() {
+        pods.push(ProbePodInfo {
+            node: node.to_owned(),
+            pod: pod.name.clone(),
+            ips: pod.addresses.iter().map(ToString::to_string).collect(),
+            image: pod.image.clone(),
+            ready_after_ms: Some(pod.ready_after_ms),
+        });
+        pods.extend(pod.twin.as_ref().map(|twin| ProbePodInfo {
+            node: node.to_owned(),
+            pod: twin.name.clone(),
+            ips: twin.addresses.iter().map(ToString::to_string).collect(),
+            image: pod.image.clone(),
+            ready_after_ms: None,
+        }));
+    }
+    pods
+}
+
+fn stats(view: &View<'_>) -> Stats {
+    let stats = &view.observation.stats;
+    Stats {
+        api_calls: stats.api_calls,
+        bytes_received: stats.bytes_received,
+        bytes_sent: stats.bytes_sent,
+        probes: view
+            .observation
+            .mesh
+            .as_ref()
+            .and_then(|mesh| u64::try_from(mesh.cells.len()).ok()),
+        phases: stats
+            .phases
+            .iter()
+            .map(|phase| PhaseStats {
+                name: phase.name.clone(),
+                took_ms: phase.took_ms,
+            })
+            .collect(),
+    }
+}

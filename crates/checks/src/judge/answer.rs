@@ -1,0 +1,156 @@
+//! The one sentence that a reader reads first.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use report::{CheckResult, Finding, Protocol, Severity, Verdict};
+
+use crate::view::View;
+
+pub(super) fn answer(view: &View<'_>, findings: &[Finding], checks: &[CheckResult]) -> String {
+    let verdict = checks
+        .iter()
+        .map(CheckResult::verdict)
+        .max()
+        .unwrap_or(Verdict::Skipped);
+    match verdict {
+        Verdict::Fail => list(findings, Severity::Error),
+        Verdict::Warn => format!("{}, but {}", healthy(view), list(findings, Severity::Warning)),
+        Verdict::Pass => healthy(view),
+        Verdict::Unknown => unknown(view),
+        Verdict::Skipped => "nothing was looked at".to_owned(),
+    }
+}
+
+/// The first two; a sentence with more is not read.
+fn list(findings: &[Finding], severity: Severity) -> String {
+    let summaries: Vec<&str> = findings
+        .iter()
+        .filter(|finding| finding.severity == severity)
+        .map(|finding| finding.summary.as_str())
+        .collect();
+    match summaries.as_slice() {
+        [one, other] => format!("{one}; {other}"),
+        [one, rest @ ..] if !rest.is_empty() => format!("{one}; and {} problems more", rest.len()),
+        _ => summaries.concat(),
+    }
+}
+
+fn healthy(view: &View<'_>) -> String {
+    let Counts {
+        answered,
+        planned,
+        nodes,
+    } = counts(view);
+    let whole = match nodes {
+        1 => format!("pods of 1 node reach each other: {}", noun(planned, "pair")),
+        _ => format!(
+            "pods of {nodes} nodes reach each other: {answered} of {}",
+            noun(planned, "pair")
+        ),
+    };
+    format!("{whole}, {}; {}", ways(view), families(view))
+}
+
+fn unknown(view: &View<'_>) -> String {
+    let Counts {
+        answered,
+        planned,
+        nodes,
+    } = counts(view);
+    let missing: Vec<&str> = view.without_pod().into_keys().collect();
+    let unseen = match missing.as_slice() {
+        [] => "but not all could be seen".to_owned(),
+        few if few.len() <= 3 => format!("but {} could not be probed", few.join(", ")),
+        many => format!("but {} nodes could not be probed", many.len()),
+    };
+    if answered == 0 {
+        let unseen = unseen.trim_start_matches("but ");
+        return match missing.as_slice() {
+            [] => "nothing could be probed".to_owned(),
+            _ => format!("nothing could be probed: {unseen}"),
+        };
+    }
+    format!(
+        "nothing wrong was seen, {unseen}: {answered} of {} of {} answer, {}; {}",
+        noun(planned, "pair"),
+        noun(nodes, "node"),
+        ways(view),
+        families(view)
+    )
+}
+
+fn noun(count: usize, noun: &str) -> String {
+    if count == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{count} {noun}s")
+    }
+}
+
+struct Counts {
+    /// Ordered pairs of which everything that decides was answered, flaky or not.
+    answered: usize,
+    /// Ordered pairs that were wanted, those of nodes without a probe pod included.
+    planned: usize,
+    nodes: usize,
+}
+
+fn counts(view: &View<'_>) -> Counts {
+    let mut pairs: BTreeMap<(&str, &str), bool> = BTreeMap::new();
+    let informational = view.was_planned(Protocol::Tcp) || view.was_planned(Protocol::Udp);
+    for (key, entry) in &view.entries {
+        let answered = entry.state.is_ok() || matches!(entry.state, report::CellState::Flaky { .. });
+        if key.protocol != Protocol::Icmp || !informational {
+            *pairs.entry((key.source, key.target)).or_insert(true) &= answered;
+        }
+    }
+    let answered = pairs.values().filter(|answered| **answered).count();
+    let missing = view.without_pod().len();
+    let nodes: BTreeSet<&str> = pairs
+        .keys()
+        .flat_map(|(source, target)| [*source, *target])
+        .collect();
+    let full = view
+        .observation
+        .mesh
+        .as_ref()
+        .is_none_or(|mesh| mesh.coverage == observation::Coverage::Full);
+    let unprobed = if full {
+        missing * (2 * nodes.len() + missing)
+    } else {
+        0
+    };
+    Counts {
+        answered,
+        planned: pairs.len() + unprobed,
+        nodes: nodes.len() + missing,
+    }
+}
+
+/// The ways of probing that every pair answered.
+fn ways(view: &View<'_>) -> String {
+    let answered = |protocol: &Protocol| {
+        let mut entries = view.entries.iter().filter(|(key, _)| key.protocol == *protocol);
+        *protocol != Protocol::Icmp || entries.all(|(_, entry)| entry.state.is_ok())
+    };
+    let names: Vec<String> = view
+        .protocols()
+        .iter()
+        .filter(|protocol| answered(protocol))
+        .map(|protocol| match protocol {
+            Protocol::Tcp => "TCP".to_owned(),
+            Protocol::Udp => "UDP".to_owned(),
+            Protocol::Icmp => "ICMP".to_owned(),
+            Protocol::Bulk => match view.bulk_bytes() {
+                Some(bytes) => format!("{} KiB both ways", bytes / 1024),
+                None => "bulk data both ways".to_owned(),
+            },
+        })
+        .collect();
+    names.join(", ")
+}
+
+fn families(view: &View<'_>) -> String {
+    let families: Vec<String> = view.families().iter().map(ToString::to_string).collect();
+    families.join(" and ")
+}

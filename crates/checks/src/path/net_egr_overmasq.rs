@@ -1,0 +1,89 @@
+use std::collections::BTreeMap;
+
+use netprobe::Outcome;
+use report::{Evidence, Finding, Gap, GapReason, Severity, Subject};
+
+use crate::check::{Check, Judgement};
+use crate::shell::on_node;
+use crate::view::{View, translated};
+
+/// Pods see each other come from an address that is not the pod's: a rule translates what should stay as it is. It works,
+/// and yet it breaks NetworkPolicies and everything that goes by address.
+pub(crate) static CHECK: Check = Check {
+    id: "net-egr-overmasq",
+    claim: "pods see each other's own addresses",
+    judge,
+};
+
+fn judge(view: &View<'_>) -> Judgement {
+    if !view.is_wanted() {
+        return Judgement::skipped("no probes between pods were asked for");
+    }
+    let mut by_source: BTreeMap<&str, Vec<Evidence>> = BTreeMap::new();
+    for (key, cell, saw) in translated(view) {
+        let fact = format!(
+            "{} saw it come from {saw}, which is not the probe pod's address",
+            key.target
+        );
+        let probe = format!(
+            "{} {} → {}, {}",
+            key.protocol.short(),
+            key.source,
+            key.target,
+            cell.address
+        );
+        by_source
+            .entry(key.source)
+            .or_default()
+            .push(Evidence::probe(fact, probe));
+    }
+    let mut gaps = view.probing_gaps().to_vec();
+    if by_source.is_empty() && gaps.is_empty() && !any_peer(view) {
+        gaps.push(Gap {
+            what: "the addresses from which pods are seen to come".to_owned(),
+            why: GapReason::Failed,
+            message: "no probe was answered that would have said it".to_owned(),
+            hint: None,
+        });
+    }
+    Judgement {
+        findings: finding(view, &by_source).into_iter().collect(),
+        gaps,
+        skipped: None,
+    }
+}
+
+fn any_peer(view: &View<'_>) -> bool {
+    let mut samples = view.entries.values().flat_map(|entry| &entry.cell.samples);
+    samples.any(|sample| matches!(sample.outcome, Outcome::Ok { peer: Some(_), .. }))
+}
+
+fn finding(view: &View<'_>, by_source: &BTreeMap<&str, Vec<Evidence>>) -> Option<Finding> {
+    let (first, _) = by_source.first_key_value()?;
+    let sources = view
+        .entries
+        .keys()
+        .map(|key| key.source)
+        .collect::<std::collections::BTreeSet<_>>();
+    let names: Vec<&str> = by_source.keys().copied().collect();
+    let (subject, whose) = match names.as_slice() {
+        [one] => (Subject::node(*one), (*one).to_owned()),
+        all if all.len() == sources.len() => (Subject::Cluster, "every node".to_owned()),
+        some => (Subject::Cluster, some.join(", ")),
+    };
+    Some(Finding {
+        id: CHECK.id.to_owned(),
+        severity: Severity::Error,
+        subject,
+        summary: format!("pods of {whose} are seen to come from an address that is not theirs"),
+        evidence: by_source
+            .values()
+            .filter_map(|evidence| evidence.first().cloned())
+            .collect(),
+        hint: Some(format!(
+            "look for a rule that masquerades pods without sparing the pods' own range: `{}`",
+            on_node(first, "iptables-save -t nat")
+        )),
+        explains: Vec::new(),
+    })
+}
