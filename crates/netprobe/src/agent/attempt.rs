@@ -1,0 +1,184 @@
+//! One sample of one probe: a socket of its own, and so a source port of its own, and what is expected on it next.
+
+mod icmp;
+mod tcp;
+mod udp;
+
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use netprobe::{Kind, Outcome, Probe};
+use nix::sys::epoll::EpollFlags;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::descriptors::is_shortage;
+use super::failure::{errno_of, local, micros, outcome};
+
+/// What every attempt of a run shares.
+pub(crate) struct Setting {
+    /// The id of the run, said to every server.
+    pub(crate) run: String,
+    /// The addresses of this network namespace.
+    pub(crate) own: Vec<IpAddr>,
+    /// Where received bytes go that nobody keeps.
+    pub(crate) scratch: Vec<u8>,
+}
+
+/// A sample that is under way.
+pub(crate) struct Attempt {
+    socket: Socket,
+    started: Instant,
+    /// When nothing that was waited for has happened.
+    due: Instant,
+    exchange: Exchange,
+}
+
+enum Exchange {
+    Tcp(tcp::Exchange),
+    Udp(udp::Exchange),
+    Icmp(icmp::Exchange),
+}
+
+/// What came of starting.
+pub(crate) enum Start {
+    UnderWay(Box<Attempt>),
+    Ended(Outcome),
+    /// There are too many sockets now.
+    Shortage,
+}
+
+/// What ends a start early.
+enum Refusal {
+    Ended(Outcome),
+    Shortage,
+}
+
+impl Attempt {
+    /// Opens a socket and sends the first packet. `nonce` is a number that no other attempt has.
+    pub(crate) fn start(probe: &Probe, nonce: u64, setting: &Setting) -> Start {
+        let target = std::net::SocketAddr::new(probe.target.ip().to_canonical(), probe.target.port());
+        // The scope of a link-local target must not be lost.
+        let target = if target.ip() == probe.target.ip() {
+            probe.target
+        } else {
+            target
+        };
+        let timeout = Duration::from_millis(probe.timeout_ms);
+        let started = Instant::now();
+        let begun = match probe.kind {
+            Kind::Tcp => tcp::start(target, nonce, None, timeout, setting),
+            Kind::Bulk { bytes } => tcp::start(target, nonce, Some(bytes), timeout, setting),
+            Kind::Udp => udp::start(target, nonce, setting),
+            Kind::Icmp => icmp::start(target, nonce, setting),
+        };
+        match begun {
+            Ok((socket, exchange)) => {
+                let due = started + timeout;
+                Start::UnderWay(Box::new(Self {
+                    socket,
+                    started,
+                    due,
+                    exchange,
+                }))
+            }
+            Err(Refusal::Ended(outcome)) => Start::Ended(outcome),
+            Err(Refusal::Shortage) => Start::Shortage,
+        }
+    }
+
+    pub(crate) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    pub(crate) fn due(&self) -> Instant {
+        self.due
+    }
+
+    /// What the event loop shall wait for.
+    pub(crate) fn interest(&self) -> EpollFlags {
+        match &self.exchange {
+            Exchange::Tcp(tcp) => tcp.interest(),
+            Exchange::Udp(_) | Exchange::Icmp(_) => EpollFlags::EPOLLIN,
+        }
+    }
+
+    /// Takes what the socket has; the outcome when that was all.
+    pub(crate) fn ready(&mut self, flags: EpollFlags, setting: &mut Setting) -> Option<Outcome> {
+        let now = Instant::now();
+        let after = now - self.started;
+        match &mut self.exchange {
+            Exchange::Tcp(tcp) => {
+                let ended = tcp.ready(&self.socket, flags, now, after, setting);
+                if let Some(due) = tcp.due(now) {
+                    self.due = due;
+                }
+                ended
+            }
+            Exchange::Udp(udp) => udp.ready(&self.socket, after, setting),
+            Exchange::Icmp(icmp) => icmp.ready(&self.socket, after, setting),
+        }
+    }
+
+    /// Looks at the clock: the outcome when it is over, else [`Self::due`] has moved.
+    pub(crate) fn overdue(&mut self, now: Instant) -> Option<Outcome> {
+        if now < self.due {
+            return None;
+        }
+        match &mut self.exchange {
+            Exchange::Tcp(tcp) => {
+                let due = tcp.overdue(&self.socket, now);
+                match due {
+                    tcp::Overdue::Silent => {}
+                    tcp::Overdue::Stalled(outcome) => return Some(outcome),
+                    tcp::Overdue::Until(due) => {
+                        self.due = due;
+                        return None;
+                    }
+                }
+            }
+            Exchange::Udp(_) | Exchange::Icmp(_) => {}
+        }
+        Some(Outcome::TimedOut {
+            after_us: micros(now - self.started),
+        })
+    }
+}
+
+/// A socket that does not block, or why there is none.
+fn open(target: IpAddr, kind: Type, protocol: Protocol) -> Result<Socket, Refusal> {
+    Socket::new(domain(target), kind.nonblocking(), Some(protocol)).map_err(|error| {
+        if is_shortage(&error) {
+            Refusal::Shortage
+        } else {
+            Refusal::Ended(local(errno_of(&error)))
+        }
+    })
+}
+
+fn domain(target: IpAddr) -> Domain {
+    match target {
+        IpAddr::V4(_) => Domain::IPV4,
+        IpAddr::V6(_) => Domain::IPV6,
+    }
+}
+
+/// What the own kernel says at once, when it has no way to send or is not allowed to.
+fn refused_at_once(error: &io::Error, started: Instant, setting: &Setting) -> Refusal {
+    Refusal::Ended(outcome(errno_of(error), None, &setting.own, started.elapsed()))
+}
+
+fn is_would_block(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+}
+
+fn other_run() -> Outcome {
+    Outcome::WrongPeer {
+        answer: "a probe agent of another run".to_owned(),
+    }
+}
