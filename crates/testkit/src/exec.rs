@@ -10,7 +10,8 @@ use netprobe::{Line, MAX_PLAN_BYTES, Plan, WIRE_VERSION};
 use serde_json::{Value, json};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::{Message, Role};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role};
 
 use crate::agent::{self, Place};
 use crate::config::{Command, CommandOutput, V5};
@@ -299,7 +300,13 @@ impl Session {
         if self.effect != Some(ExecEffect::LoseStatus) {
             send(stream, ERROR, exit_status(output.code).to_string().as_bytes()).await?;
         }
-        stream.close(None).await?;
+        // kubectl takes a close without a code for an error.
+        stream
+            .close(Some(CloseFrame {
+                code: CloseCode::Normal,
+                reason: "".into(),
+            }))
+            .await?;
         // The client's own close follows; until then the connection must stay.
         while let Some(Ok(_)) = stream.next().await {}
         Ok(())

@@ -5,7 +5,8 @@
 //! scheduler binds them, namespaces take their time to end, and what has no owner any more is collected. In every
 //! pod runs an agent that speaks the wire format of `netprobe` and answers from a function of the test.
 //!
-//! What it does not do: TLS, SPDY, tables, OpenAPI, JSON patches, merging of lists by key, resource requests.
+//! What it does not do: TLS, SPDY, protobuf (kubectl from 1.32 on creates namespaces and reviews with it), tables,
+//! OpenAPI, JSON patches, merging of lists by key, resource requests.
 //!
 //! ```
 //! use testkit::{Config, ExecEffect, ExecFault, FakeApi, Fault, cluster_of};

@@ -22,6 +22,13 @@ pub(crate) struct Call {
 impl Call {
     /// The body as an object, from JSON or YAML.
     pub(crate) fn object(&self) -> Result<Value, Failure> {
+        // kubectl from 1.32 on sends some kinds so.
+        if self.content_type.contains("protobuf") {
+            return Err(Failure::new(
+                415,
+                "this server reads JSON and YAML only, not protobuf",
+            ));
+        }
         let unreadable = |error: String| Failure::new(400, format!("the body could not be read: {error}"));
         let value: Value = match serde_json::from_slice(&self.body) {
             Ok(value) => value,
