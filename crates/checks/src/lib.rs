@@ -2,6 +2,8 @@
 //!
 //! Pure: an [`observation::Observation`] in, a [`report::Report`] out. The same observation always gives the same report.
 
+#[cfg(test)]
+mod cases;
 mod check;
 mod fold;
 mod judge;
@@ -10,6 +12,8 @@ mod outcome;
 mod path;
 mod plan;
 mod shell;
+#[cfg(test)]
+mod simulation;
 mod view;
 
 pub use check::{CHECKS, Check, Judgement};

@@ -1,1 +1,45 @@
+use std::collections::BTreeSet;
+use std::path::Path;
 
+use super::CHECKS;
+
+fn crate_folder() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn every_file_of_a_folder_of_checks_is_a_registered_check_of_the_same_name() {
+    let entries = std::fs::read_dir(crate_folder().join("src/path")).expect("the folder of the checks");
+    let files: BTreeSet<String> = entries
+        .filter_map(|entry| {
+            entry
+                .ok()?
+                .path()
+                .file_stem()?
+                .to_str()
+                .map(|stem| stem.replace('_', "-"))
+        })
+        .collect();
+    let ids: BTreeSet<String> = CHECKS.iter().map(|check| check.id.to_owned()).collect();
+    assert_eq!(files, ids);
+    assert_eq!(ids.len(), CHECKS.len(), "an id is registered once");
+}
+
+#[test]
+fn every_check_has_a_heading_in_the_docs_and_every_heading_a_check() {
+    let docs = std::fs::read_to_string(crate_folder().join("../../docs/checks.md")).expect("docs/checks.md");
+    let headings: BTreeSet<&str> = docs.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    let ids: BTreeSet<&str> = CHECKS.iter().map(|check| check.id).collect();
+    assert_eq!(headings, ids);
+}
+
+#[test]
+fn claims_are_sentences_without_a_full_stop() {
+    for check in CHECKS {
+        assert!(
+            !check.claim.is_empty() && !check.claim.ends_with('.'),
+            "{}",
+            check.id
+        );
+    }
+}

@@ -1,0 +1,380 @@
+//! Observations with the reports that they must give: `cases/<name>/{observation.json, report.json, report.txt}`.
+//!
+//! Reports are reviewed by reading them. After a change on purpose `UPDATE_CASES=1 cargo test -p checks cases` writes
+//! them anew, and the difference is read. Cases that are not in [`simulated`] were recorded on a cluster, and only their
+//! reports are ever written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use observation::{Observation, Place};
+use report::{Family, Format, Protocol, RenderOptions, Report, Verdict, render};
+
+use crate::simulation::{Loss, Manner, Simulation, around, cross};
+use crate::{CHECKS, JudgeOptions, judge};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("cases")
+}
+
+fn report(observation: &Observation) -> Report {
+    let options = JudgeOptions {
+        command: "pod-to-pod".into(),
+        tool: "kubectl-netcheck v0.1.0".into(),
+    };
+    judge(observation, &options)
+}
+
+fn text(report: &Report) -> String {
+    let options = RenderOptions {
+        width: Some(100),
+        stats: true,
+        ..RenderOptions::default()
+    };
+    render(report, Format::Text, &options)
+}
+
+fn is_update() -> bool {
+    std::env::var_os("UPDATE_CASES").is_some_and(|value| value == "1")
+}
+
+/// The bundle, with each cell on a line of its own.
+fn bundle(observation: &Observation) -> String {
+    let mut frame = observation.clone();
+    let cells = frame
+        .mesh
+        .as_mut()
+        .map(|mesh| std::mem::take(&mut mesh.cells))
+        .unwrap_or_default();
+    let lines: Vec<String> = cells
+        .iter()
+        .map(|cell| format!("      {}", serde_json::to_string(cell).expect("a cell is JSON")))
+        .collect();
+    let cells = if lines.is_empty() {
+        "[]".to_owned()
+    } else {
+        format!("[\n{}\n    ]", lines.join(",\n"))
+    };
+    frame
+        .to_bundle()
+        .replace("\"cells\": []", &format!("\"cells\": {cells}"))
+}
+
+fn simulation(nodes: u8) -> Simulation {
+    let mut simulation = Simulation::healthy(nodes);
+    simulation.options.count = 2;
+    simulation
+}
+
+fn new_only(ways: impl IntoIterator<Item = (u8, u8)>) -> Loss {
+    Loss {
+        new_only: true,
+        ..Loss::of(ways)
+    }
+}
+
+/// Every case that is made up.
+fn simulated() -> BTreeMap<&'static str, Observation> {
+    let of = |protocol: Protocol, loss: Loss| Loss {
+        protocols: BTreeSet::from([protocol]),
+        ..loss
+    };
+    let large = |ways: Vec<(u8, u8)>| Loss {
+        large_only: true,
+        ..Loss::of(ways)
+    };
+    let mut cases = BTreeMap::from([
+        ("healthy", simulation(3).observe()),
+        (
+            "healthy-dual-stack",
+            Simulation {
+                dual_stack: true,
+                ..simulation(2)
+            }
+            .observe(),
+        ),
+        (
+            "node-cut-off",
+            simulation(3).with(Loss::of(around(3, 2))).observe(),
+        ),
+        ("pair-silent", simulation(3).with(Loss::of([(1, 3)])).observe()),
+        (
+            "pair-without-route",
+            simulation(3)
+                .with(Loss {
+                    manner: Manner::NoRoute,
+                    ..Loss::of([(1, 3)])
+                })
+                .observe(),
+        ),
+        ("one-way-filter", simulation(3).with(new_only([(1, 3)])).observe()),
+        (
+            "incoming-filter",
+            simulation(4)
+                .with(new_only(cross(4).filter(|(_, to)| *to == 2)))
+                .observe(),
+        ),
+        ("all-cross-node", simulation(3).with(Loss::of(cross(3))).observe()),
+        ("same-node", simulation(3).with(Loss::of([(2, 2)])).observe()),
+        ("large-one-way", simulation(3).with(large(vec![(1, 3)])).observe()),
+        (
+            "large-everywhere",
+            simulation(3).with(large(cross(3).collect())).observe(),
+        ),
+        (
+            "udp-blocked",
+            simulation(3)
+                .with(of(Protocol::Udp, Loss::of(cross(3))))
+                .observe(),
+        ),
+        (
+            "tcp-refused",
+            simulation(3)
+                .with(of(
+                    Protocol::Tcp,
+                    Loss {
+                        manner: Manner::Refusal,
+                        ..new_only([(1, 2), (3, 2)])
+                    },
+                ))
+                .observe(),
+        ),
+        (
+            "icmp-filtered",
+            simulation(3)
+                .with(of(Protocol::Icmp, Loss::of(cross(3))))
+                .observe(),
+        ),
+        (
+            "icmp-not-permitted",
+            Simulation {
+                icmp_not_permitted: true,
+                ..simulation(2)
+            }
+            .observe(),
+        ),
+        (
+            "flaky-pair",
+            simulation(3)
+                .with(Loss {
+                    manner: Manner::Flaky,
+                    ..Loss::of([(1, 3)])
+                })
+                .observe(),
+        ),
+        ("two-faults", {
+            let udp = of(Protocol::Udp, new_only([(1, 3)]));
+            simulation(5).with(Loss::of(around(5, 2))).with(udp).observe()
+        }),
+        (
+            "masquerade",
+            Simulation {
+                masquerades: BTreeSet::from([2]),
+                ..simulation(3)
+            }
+            .observe(),
+        ),
+        (
+            "pod-not-started",
+            Simulation {
+                without_pod: BTreeSet::from([3]),
+                ..simulation(3)
+            }
+            .observe(),
+        ),
+        (
+            "no-pod-started",
+            Simulation {
+                without_pod: BTreeSet::from([1, 2]),
+                ..simulation(2)
+            }
+            .observe(),
+        ),
+        (
+            "answers-lost",
+            Simulation {
+                without_answers: BTreeSet::from([3]),
+                ..simulation(3)
+            }
+            .observe(),
+        ),
+        (
+            "no-second-pods",
+            Simulation {
+                twins: false,
+                ..simulation(2)
+            }
+            .observe(),
+        ),
+    ]);
+    let loss = Loss {
+        families: BTreeSet::from([Family::IPv6]),
+        ..Loss::of(cross(2))
+    };
+    cases.insert(
+        "ipv6-only",
+        Simulation {
+            dual_stack: true,
+            ..simulation(2)
+        }
+        .with(loss)
+        .observe(),
+    );
+    cases.insert("node-not-ready", node_not_ready());
+    cases.insert("hostile-names", hostile_names());
+    cases
+}
+
+/// A node that its controller has given up, and one that its owner keeps pods away from.
+fn node_not_ready() -> Observation {
+    let mut observation = simulation(4).observe();
+    if let (report::Observed::Seen(nodes), Some(placement), Some(mesh)) = (
+        &mut observation.nodes,
+        &mut observation.placement,
+        &mut observation.mesh,
+    ) {
+        for (node, taint) in [
+            ("node3", "node.kubernetes.io/unreachable"),
+            ("node4", "dedicated"),
+        ] {
+            let reason = format!("tainted {taint}:NoExecute");
+            let hint = Some(format!("--tolerate {taint}"));
+            placement
+                .nodes
+                .insert(node.to_owned(), Place::LeftOut { reason, hint });
+            mesh.sources.remove(node);
+            mesh.cells
+                .retain(|cell| cell.source != node && cell.target != node);
+            for it in nodes.iter_mut().filter(|it| it.name == node) {
+                it.taints = vec![observation::Taint {
+                    key: taint.into(),
+                    value: String::new(),
+                    effect: "NoExecute".into(),
+                }];
+            }
+        }
+        for ready in nodes
+            .iter_mut()
+            .filter(|node| node.name == "node3")
+            .filter_map(|node| node.ready.as_mut())
+        {
+            ready.status = "Unknown".into();
+            ready.reason = "NodeStatusUnknown".into();
+            ready.message = "Kubelet stopped posting node status.".into();
+        }
+    }
+    observation
+}
+
+/// What a cluster says is never obeyed by a terminal or a shell.
+fn hostile_names() -> Observation {
+    let observation = simulation(2).with(Loss::of([(1, 2)])).observe();
+    let text = bundle(&observation).replace("node1", "no\\u001b[2Jde1; reboot");
+    Observation::from_bundle(&text).expect("still a bundle")
+}
+
+fn compare(path: &Path, actual: &str) {
+    if is_update() {
+        fs::write(path, actual).expect("a case can be written");
+        return;
+    }
+    let expected = fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        expected == actual,
+        "{} differs; read what is new, then UPDATE_CASES=1\n--- is now\n{actual}\n--- was\n{expected}",
+        path.display()
+    );
+}
+
+/// The names of the folders, with the observation of each.
+fn cases() -> BTreeMap<String, Observation> {
+    let entries = fs::read_dir(folder()).expect("there are cases");
+    entries
+        .map(|entry| {
+            let entry = entry.expect("a folder can be read");
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let text =
+                fs::read_to_string(entry.path().join("observation.json")).expect("a case has an observation");
+            let observation =
+                Observation::from_bundle(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+            (name, observation)
+        })
+        .collect()
+}
+
+#[test]
+fn every_case_gives_its_report() {
+    for (name, observation) in simulated() {
+        let folder = folder().join(name);
+        fs::create_dir_all(&folder).expect("a case has a folder");
+        compare(&folder.join("observation.json"), &bundle(&observation));
+    }
+    for (name, observation) in cases() {
+        let report = report(&observation);
+        let json = render(&report, Format::Json, &RenderOptions::default());
+        compare(&folder().join(&name).join("report.json"), &json);
+        compare(&folder().join(&name).join("report.txt"), &text(&report));
+    }
+}
+
+#[test]
+fn every_check_has_a_case_that_fails_one_that_passes_and_one_that_cannot_tell() {
+    let reports: Vec<Report> = cases().values().map(report).collect();
+    for check in CHECKS {
+        let verdicts = |verdict| {
+            reports
+                .iter()
+                .flat_map(Report::checks)
+                .any(|result| result.id == check.id && result.verdict() == verdict)
+        };
+        assert!(
+            reports
+                .iter()
+                .flat_map(Report::findings)
+                .any(|finding| finding.concerns(check.id)),
+            "{} finds nothing in any case",
+            check.id
+        );
+        assert!(verdicts(Verdict::Pass), "{} passes in no case", check.id);
+        assert!(verdicts(Verdict::Unknown), "{} is unknown in no case", check.id);
+    }
+}
+
+#[test]
+fn every_report_is_read_again_as_what_it_was() {
+    for (name, observation) in cases() {
+        let report = report(&observation);
+        let json = render(&report, Format::Json, &RenderOptions::default());
+        assert_eq!(serde_json::from_str::<Report>(&json).ok(), Some(report), "{name}");
+    }
+}
+
+#[test]
+fn nothing_that_a_cluster_says_steers_the_terminal() {
+    let report = report(&hostile_names());
+    for format in [Format::Text, Format::Wide, Format::Name, Format::Json] {
+        let text = render(&report, format, &RenderOptions::default());
+        assert!(!text.contains('\u{1b}'), "{format:?}");
+    }
+    assert!(text(&report).contains("'"), "commands quote the name");
+}
+
+#[test]
+fn a_healthy_cluster_of_a_hundred_nodes_is_read_in_24_lines() {
+    let report = report(&Simulation::healthy(100).observe());
+    let text = text(&report);
+    assert_eq!(report.verdict(), Verdict::Pass);
+    assert!(text.lines().count() <= 24, "{text}");
+}
+
+#[test]
+fn a_dead_node_of_a_hundred_is_read_in_a_screen() {
+    let report = report(&Simulation::healthy(100).with(Loss::of(around(100, 42))).observe());
+    let text = text(&report);
+    assert!(
+        text.starts_with("✗ nothing gets through between node42 and the other nodes\n"),
+        "{text}"
+    );
+    assert!(text.lines().count() <= 50, "{text}");
+}
