@@ -1,2 +1,7 @@
-//! The lab: a real Kubernetes cluster on this machine.
-fn main() {}
+//! `cargo lab`: a real Kubernetes cluster on this machine.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lab::cli::main()
+}

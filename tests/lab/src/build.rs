@@ -1,0 +1,41 @@
+//! Everything that a lab is made of and that can be made beforehand: the Go programs and the container images,
+//! already unpacked. Each part lies in the cache under a key of its inputs and is made anew only when one of
+//! them changes.
+
+mod cache;
+mod go;
+mod image_tar;
+mod images;
+mod template;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::progress::Progress;
+use cache::Cache;
+pub(crate) use images::{Images, PAUSE as PAUSE_IMAGE};
+
+/// The parts, ready to be linked into the directory of a lab.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    /// etcd, the Kubernetes components and kubectl in one file.
+    pub(crate) kube: PathBuf,
+    /// The DNS server of the outside world.
+    pub(crate) coredns: PathBuf,
+    /// A containerd root directory that holds all images.
+    pub(crate) template: PathBuf,
+}
+
+/// Makes what is not in the cache yet.
+pub(crate) fn parts(progress: &Progress) -> Result<Parts> {
+    let cache = Cache::open()?;
+    let _lock = cache.lock()?;
+    let programs = go::build(&cache, progress)?;
+    let template = template::build(&cache, &programs, progress)?;
+    Ok(Parts {
+        kube: programs.kube,
+        coredns: programs.coredns,
+        template,
+    })
+}
