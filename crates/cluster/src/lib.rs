@@ -1,1 +1,42 @@
-//! Under construction.
+//! The cluster as the user's kubectl sees it: the same flags, the same kubeconfig rules, the same words when something
+//! is wrong. What is read comes back as [`report::Observed`]: seen, or why not.
+//!
+//! Nothing here judges what it reads.
+
+mod args;
+mod body;
+mod client;
+mod cluster;
+mod connection;
+mod credentials;
+mod duration;
+mod environment;
+mod error;
+mod exec;
+mod gap;
+mod kubeconfig;
+mod list;
+mod loading;
+mod log;
+mod nodes;
+mod proxy;
+mod questions;
+mod sanitize;
+mod selector;
+mod transport;
+mod transport_error;
+mod usage;
+mod validation;
+mod warning;
+
+pub use args::{ConnectionArgs, kubectl_habits, normalize_args, parse_bool};
+pub use cluster::{Cluster, Identity};
+pub use duration::parse_timeout as parse_duration;
+pub use environment::Environment;
+pub use error::ClusterError;
+pub use list::ListQuery;
+pub use nodes::{NodeImage, NodeRead};
+pub use sanitize::sanitize;
+pub use selector::{Selector, SelectorError};
+pub use usage::Usage;
+pub use warning::{StderrWarnings, WarningSink};
