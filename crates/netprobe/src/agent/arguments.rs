@@ -41,7 +41,7 @@ pub(crate) struct ServeOptions {
 pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, String> {
     let mut words = arguments.map(|word| {
         word.into_string()
-            .map_err(|word| format!("argument {word:?} is not UTF-8"))
+            .map_err(|word| format!("argument {:?} is not UTF-8", word.to_string_lossy()))
     });
     let command = words.next().transpose()?;
     let mut flags = Flags::default();

@@ -206,13 +206,13 @@ mod tests {
 
     const AFTER: Duration = Duration::from_micros(7);
 
-    fn v4(kind: u8, code: u8, offender: &str) -> Option<IcmpError> {
-        Some(IcmpError {
+    fn v4(kind: u8, code: u8, offender: &str) -> IcmpError {
+        IcmpError {
             is_ipv6: false,
             kind,
             code,
             offender: Some(offender.parse().unwrap()),
-        })
+        }
     }
 
     fn judged(errno: Errno, icmp: Option<IcmpError>) -> Outcome {
@@ -229,7 +229,7 @@ mod tests {
             }
         );
         let offender = Some("10.0.0.9".parse().unwrap());
-        let refused = judged(Errno::ECONNREFUSED, v4(3, 3, "10.0.0.9"));
+        let refused = judged(Errno::ECONNREFUSED, Some(v4(3, 3, "10.0.0.9")));
         assert_eq!(
             refused,
             Outcome::Refused {
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn an_own_neighbour_that_does_not_resolve_has_no_offender() {
-        let own = judged(Errno::EHOSTUNREACH, v4(3, 1, "10.0.0.1"));
+        let own = judged(Errno::EHOSTUNREACH, Some(v4(3, 1, "10.0.0.1")));
         assert_eq!(
             own,
             Outcome::HostUnreachable {
@@ -250,7 +250,7 @@ mod tests {
                 after_us: 7
             }
         );
-        let routers = judged(Errno::EHOSTUNREACH, v4(3, 1, "10.0.0.9"));
+        let routers = judged(Errno::EHOSTUNREACH, Some(v4(3, 1, "10.0.0.9")));
         let offender = Some("10.0.0.9".parse().unwrap());
         assert_eq!(
             routers,
@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn an_own_rule_that_prohibits_is_the_offender() {
-        let outcome = judged(Errno::EHOSTUNREACH, v4(3, 13, "10.0.0.1"));
+        let outcome = judged(Errno::EHOSTUNREACH, Some(v4(3, 13, "10.0.0.1")));
         let offender = Some("10.0.0.1".parse().unwrap());
         assert_eq!(
             outcome,
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_loop_in_the_routes_has_an_offender_and_no_code() {
-        let outcome = judged(Errno::EHOSTUNREACH, v4(11, 0, "10.0.0.9"));
+        let outcome = judged(Errno::EHOSTUNREACH, Some(v4(11, 0, "10.0.0.9")));
         let offender = Some("10.0.0.9".parse().unwrap());
         assert_eq!(
             outcome,

@@ -112,8 +112,7 @@ impl Exchange {
 
     /// When to look at the clock, once connected.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
-        self.is_connected
-            .then(|| (now + LOOK).min(self.progress + self.patience))
+        self.is_connected.then(|| self.next_look(now))
     }
 
     pub(super) fn ready(
@@ -160,7 +159,16 @@ impl Exchange {
         if now >= self.progress + self.patience {
             return Overdue::Stalled(self.stalled(now));
         }
-        Overdue::Until((now + LOOK).min(self.progress + self.patience))
+        Overdue::Until(self.next_look(now))
+    }
+
+    fn next_look(&self, now: Instant) -> Instant {
+        let stall = self.progress + self.patience;
+        if self.bulk > 0 {
+            stall.min(now + LOOK)
+        } else {
+            stall
+        }
     }
 
     fn to_send(&self) -> u64 {
@@ -294,7 +302,10 @@ impl Exchange {
         let acknowledged = self.sent.saturating_sub(waiting);
         if acknowledged > self.acknowledged {
             self.acknowledged = acknowledged;
-            self.progress = now;
+            // That a question has arrived is no progress when no answer comes.
+            if self.bulk > 0 {
+                self.progress = now;
+            }
         }
     }
 }

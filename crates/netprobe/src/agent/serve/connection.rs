@@ -18,7 +18,7 @@ const TURN: usize = 16;
 /// How long a question may take from the start of the connection.
 const QUESTION: Duration = Duration::from_secs(10);
 /// How long nothing may move during bulk: longer than the far end waits, so that it is the one to say so.
-const BULK: Duration = Duration::from_secs(60);
+const BULK: Duration = Duration::from_mins(1);
 /// How long the far end may take to close.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -95,10 +95,9 @@ impl Connection {
             };
             match step {
                 Ok(Fate::Goes) => {}
-                Ok(Fate::Ends) => return Fate::Ends,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Fate::Goes,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return Fate::Ends,
+                Ok(Fate::Ends) | Err(_) => return Fate::Ends,
             }
         }
         Fate::Goes
