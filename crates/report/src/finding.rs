@@ -78,7 +78,7 @@ pub struct Finding {
     pub summary: String,
     /// How it is known; at least one.
     pub evidence: Vec<Evidence>,
-    /// What to do next, where that is known.
+    /// What to do next, where that is known. A command in it stands in backquotes, at its end.
     pub hint: Option<String>,
     /// Ids of further checks whose claim does not hold because of this. They fail with it instead of repeating it.
     pub explains: Vec<String>,

@@ -69,3 +69,6 @@ pub fn render(report: &Report, format: Format, options: &RenderOptions) -> Strin
         Format::Name => machine::names(report),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -191,3 +191,84 @@ pub struct PhaseStats {
     /// In milliseconds.
     pub took_ms: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Evidence, GapReason, Subject};
+
+    fn report(severity: Option<Severity>, gap: bool, skipped: bool) -> Report {
+        let gap = gap.then(|| Gap {
+            what: "nodes".into(),
+            why: GapReason::NotServed,
+            message: "not served".into(),
+            hint: None,
+        });
+        let evidence = Evidence::field("it", "spec.it");
+        let findings: Vec<Finding> = severity
+            .map(|severity| Finding::new("a", severity, Subject::Cluster, "it is so", evidence))
+            .into_iter()
+            .collect();
+        let check = if skipped {
+            CheckResult::skipped("a", "claim", "not asked")
+        } else {
+            CheckResult::judged("a", "claim", &findings, gap.into_iter().collect())
+        };
+        let target = Target {
+            command: "x".into(),
+            server_version: None,
+            nodes: None,
+            probe_namespace: None,
+        };
+        Report::new("test", target, "it is so", findings, vec![check])
+    }
+
+    #[test]
+    fn the_exit_status_follows_from_the_verdict() {
+        use ExitStatus::{Inconclusive, NoProblem, ProblemFound};
+        let cases = [
+            (report(None, false, false), NoProblem, NoProblem),
+            (report(Some(Severity::Note), false, false), NoProblem, NoProblem),
+            (
+                report(Some(Severity::Warning), false, false),
+                NoProblem,
+                ProblemFound,
+            ),
+            (
+                report(Some(Severity::Error), false, false),
+                ProblemFound,
+                ProblemFound,
+            ),
+            (report(None, true, false), Inconclusive, Inconclusive),
+            (
+                report(Some(Severity::Warning), true, false),
+                Inconclusive,
+                ProblemFound,
+            ),
+            (
+                report(Some(Severity::Error), true, false),
+                ProblemFound,
+                ProblemFound,
+            ),
+            (report(None, false, true), Inconclusive, Inconclusive),
+        ];
+        for (report, on_error, on_warning) in cases {
+            assert_eq!(report.exit_status(FailOn::Error), on_error, "{report:?}");
+            assert_eq!(report.exit_status(FailOn::Warning), on_warning, "{report:?}");
+        }
+    }
+
+    #[test]
+    fn a_check_fails_with_a_finding_of_another_check_that_explains_it() {
+        let mut finding = Finding::new(
+            "a",
+            Severity::Error,
+            Subject::Cluster,
+            "it is so",
+            Evidence::field("it", "x"),
+        );
+        finding.explains = vec!["b".into()];
+        let check = CheckResult::judged("b", "claim", &[finding], Vec::new());
+        assert_eq!(check.verdict(), Verdict::Fail);
+    }
+}

@@ -7,7 +7,7 @@ use super::grid::{Shown, figure, matrix_table, pair, single};
 use super::pen::{Pen, Tone, pad};
 use super::stanza::write_finding;
 use super::summary::summary;
-use crate::{FamilyMatrix, Matrix, MatrixCell, Note, NoteKind, Protocol, Report, Stats, Verdict};
+use crate::{FamilyMatrix, Matrix, MatrixCell, Note, NoteKind, Protocol, Report, Severity, Stats, Verdict};
 
 pub(super) fn page(report: &Report, options: &RenderOptions, wide: bool) -> String {
     let pen = Pen::new(options);
@@ -16,13 +16,19 @@ pub(super) fn page(report: &Report, options: &RenderOptions, wide: bool) -> Stri
     if let Some(matrix) = &report.matrix {
         write_matrices(&mut out, pen, matrix, options, wide);
     }
+    let problems = report
+        .findings()
+        .iter()
+        .filter(|finding| finding.severity > Severity::Note)
+        .count();
     for finding in report.findings() {
         let place = report
             .localisation
             .iter()
             .find(|place| place.check == finding.id && place.sentence == finding.summary);
         out.push('\n');
-        write_finding(&mut out, pen, finding, place);
+        let is_answer = problems == 1 && report.summary.contains(&finding.summary);
+        write_finding(&mut out, pen, finding, place, is_answer);
     }
     write_unseen(&mut out, pen, report);
     write_skipped(&mut out, pen, report);

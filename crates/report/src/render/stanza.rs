@@ -3,23 +3,28 @@
 use std::fmt::Write as _;
 
 use super::pen::{Pen, Tone};
-use crate::{Evidence, Finding, Localisation, Origin};
+use crate::{Direction, Evidence, Finding, Localisation, Origin, Scope};
 
 /// So much evidence is printed; the rest is counted.
 const MOST_EVIDENCE: usize = 4;
 
-/// Appends the finding, and with it the place where it lies.
-pub(super) fn write_finding(out: &mut String, pen: Pen, finding: &Finding, place: Option<&Localisation>) {
+/// Appends the finding, and with it the place where it lies. Where the answer at the top has said what is wrong in the
+/// same words, it is not said again.
+pub(super) fn write_finding(
+    out: &mut String,
+    pen: Pen,
+    finding: &Finding,
+    place: Option<&Localisation>,
+    is_answer: bool,
+) {
     let tone = Tone::of_severity(finding.severity);
     let mark = pen.severity_mark(finding.severity);
-    write_title(
-        out,
-        pen,
-        tone,
-        mark,
-        &finding.summary,
-        &finding.subject.to_string(),
-    );
+    let subject = finding.subject.to_string();
+    if is_answer {
+        write_title(out, pen, tone, mark, &subject, &finding.id);
+    } else {
+        write_title(out, pen, tone, mark, &finding.summary, &subject);
+    }
     let mut sheet = Sheet { out, pen };
     for evidence in finding.evidence.iter().take(MOST_EVIDENCE) {
         sheet.evidence(evidence);
@@ -31,7 +36,7 @@ pub(super) fn write_finding(out: &mut String, pen: Pen, finding: &Finding, place
     for works in place.iter().flat_map(|place| &place.still_works) {
         sheet.labelled("works", Tone::Plain, works);
     }
-    if let Some(direction) = place.and_then(|place| place.direction.as_ref()) {
+    if let Some(direction) = place.and_then(untold_direction) {
         let end = |name: &Option<String>| name.clone().unwrap_or_else(|| "others".to_owned());
         let way = format!(
             "{} → {}: {}",
@@ -44,10 +49,37 @@ pub(super) fn write_finding(out: &mut String, pen: Pen, finding: &Finding, place
     for look in place.iter().flat_map(|place| &place.look_next) {
         sheet.command("look", &look.what, &look.command);
     }
-    if let Some(hint) = &finding.hint {
-        sheet.labelled("hint", Tone::Plain, hint);
+    match finding.hint.as_deref().map(ending_in_command) {
+        Some((hint, Some(command))) => sheet.command("hint", hint, command),
+        Some((hint, None)) => sheet.labelled("hint", Tone::Plain, hint),
+        None => {}
     }
     sheet.labelled("more", Tone::Faint, &format!("docs/checks.md#{}", finding.id));
+}
+
+/// The direction, unless the place is one-way by itself and its sentence says so.
+fn untold_direction(place: &Localisation) -> Option<&Direction> {
+    match &place.scope {
+        Scope::OneWay { .. } | Scope::Outgoing { .. } | Scope::Incoming { .. } => None,
+        Scope::Everything
+        | Scope::CrossNode
+        | Scope::EverySameNode
+        | Scope::Zones { .. }
+        | Scope::NodeAndItself { .. }
+        | Scope::Node { .. }
+        | Scope::Pair { .. }
+        | Scope::SameNode { .. }
+        | Scope::Scattered { .. } => place.direction.as_ref(),
+    }
+}
+
+/// A hint that closes with a command in backquotes, taken apart.
+fn ending_in_command(hint: &str) -> (&str, Option<&str>) {
+    let parts = hint.strip_suffix('`').and_then(|rest| rest.rsplit_once('`'));
+    match parts {
+        Some((text, command)) => (text.trim_end(), Some(command)),
+        None => (hint, None),
+    }
 }
 
 /// The summary on the left, and what it is about on the right if there is room.
@@ -104,8 +136,12 @@ impl Sheet<'_> {
 
     /// A command stands on a line of its own and is never broken, so that it can be copied.
     fn command(&mut self, label: &str, what: &str, command: &str) {
-        self.labelled(label, Tone::Plain, what);
+        if !what.is_empty() {
+            self.labelled(label, Tone::Plain, what);
+        }
         let command = self.pen.clean(command);
-        let _ = writeln!(self.out, "           {}", self.pen.paint(Tone::Strong, &command));
+        let label = if what.is_empty() { label } else { "" };
+        let label = self.pen.paint(Tone::Faint, &format!("{label:<7}"));
+        let _ = writeln!(self.out, "    {label}{}", self.pen.paint(Tone::Strong, &command));
     }
 }
