@@ -142,16 +142,16 @@ fn failure(outcome: &Outcome) -> Option<Failure> {
     Some(Failure { class, detail })
 }
 
-/// Microseconds as `4.0s` or `12ms`.
+/// Microseconds as `4.0s`, `12ms` or `0.3ms`.
 fn seconds(microseconds: u64) -> String {
-    if microseconds >= 1_000_000 {
-        format!(
+    match microseconds {
+        1_000_000.. => format!(
             "{}.{}s",
             microseconds / 1_000_000,
             microseconds % 1_000_000 / 100_000
-        )
-    } else {
-        format!("{}ms", microseconds / 1000)
+        ),
+        10_000.. => format!("{}ms", microseconds / 1000),
+        _ => format!("{}.{}ms", microseconds / 1000, microseconds % 1000 / 100),
     }
 }
 

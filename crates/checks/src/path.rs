@@ -50,7 +50,7 @@ fn hint(fault: &Fault, direction_known: bool) -> Option<String> {
         (Severity::Warning, scope) => {
             let nodes: Vec<String> = nodes(scope).into_iter().map(|node| format!(" --node {}", word(node))).collect();
             let nodes = if nodes.len() == 2 { nodes.concat() } else { String::new() };
-            Some(format!("so few samples say little: `kubectl netcheck pod-to-pod --count 50{nodes}` takes more"))
+            Some(format!("so few samples say little; to take more: `kubectl netcheck pod-to-pod --count 50{nodes}`"))
         }
         (Severity::Error, Scope::Pair { .. } | Scope::Node { .. }) if !direction_known && !bulk_only => Some(
             "which direction loses packets is not known: each probe needs its answer, so that one lossy direction fails \

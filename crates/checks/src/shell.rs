@@ -10,10 +10,17 @@ pub(crate) fn word(text: &str) -> String {
     }
 }
 
-/// A command on the node itself. The debug pod that kubectl makes for it stays and has to be deleted.
-pub(crate) fn on_node(node: &str, command: &str) -> String {
-    let node = word(node);
-    format!("kubectl debug node/{node} -it --profile=sysadmin --image=busybox:1.37 -- chroot /host {command}")
+/// Commands on the node itself, one after the other. The debug pod that kubectl makes for them stays, and has to be
+/// deleted.
+pub(crate) fn on_node(node: &str, commands: &[&str]) -> String {
+    let run = match commands {
+        [one] if !one.contains(['|', '\'', ';']) => (*one).to_owned(),
+        several => format!("sh -c {}", word(&several.join("; "))),
+    };
+    format!(
+        "kubectl debug node/{} -it --profile=sysadmin --image=busybox:1.37 -- chroot /host {run}",
+        word(node)
+    )
 }
 
 #[cfg(test)]
@@ -26,5 +33,14 @@ mod tests {
         assert_eq!(word("a; rm -rf /"), "'a; rm -rf /'");
         assert_eq!(word("it's"), r"'it'\''s'");
         assert_eq!(word(""), "''");
+    }
+
+    #[test]
+    fn several_commands_on_a_node_are_one_word_to_kubectl() {
+        assert!(on_node("node1", &["ip route"]).ends_with("-- chroot /host ip route"));
+        assert!(
+            on_node("node1", &["ip route", "ip neigh"])
+                .ends_with("-- chroot /host sh -c 'ip route; ip neigh'")
+        );
     }
 }

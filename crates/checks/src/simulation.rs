@@ -63,6 +63,10 @@ impl Loss {
 
 /// The cluster.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent properties of a made-up cluster"
+)]
 pub(crate) struct Simulation {
     pub(crate) nodes: u8,
     pub(crate) dual_stack: bool,
@@ -283,7 +287,6 @@ impl Simulation {
             let there = loss.concerns((source, target), cell, family);
             let back = loss.concerns((target, source), cell, family) && !loss.new_only;
             match (loss.large_only, cell == Protocol::Bulk) {
-                (true, false) => {}
                 (true, true) if there || back => {
                     let direction = if there {
                         Direction::ToTarget
@@ -296,10 +299,9 @@ impl Simulation {
                         after_us: 4_000_000,
                     };
                 }
-                (true, true) => {}
                 (false, _) if there => return lost(loss.manner, source),
                 (false, _) if back => return Outcome::TimedOut { after_us: 4_000_000 },
-                (false, _) => {}
+                (true | false, _) => {}
             }
         }
         self.answered(source, target, probe, round)

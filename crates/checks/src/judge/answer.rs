@@ -13,7 +13,17 @@ pub(super) fn answer(view: &View<'_>, findings: &[Finding], checks: &[CheckResul
         .max()
         .unwrap_or(Verdict::Skipped);
     match verdict {
-        Verdict::Fail => list(findings, Severity::Error),
+        Verdict::Fail => {
+            let Counts {
+                answered, planned, ..
+            } = counts(view);
+            let what = list(findings, Severity::Error);
+            if answered == planned {
+                what
+            } else {
+                format!("{what}; {answered} of {} work", noun(planned, "pair"))
+            }
+        }
         Verdict::Warn => format!("{}, but {}", healthy(view), list(findings, Severity::Warning)),
         Verdict::Pass => healthy(view),
         Verdict::Unknown => unknown(view),
@@ -64,10 +74,10 @@ fn unknown(view: &View<'_>) -> String {
         many => format!("but {} nodes could not be probed", many.len()),
     };
     if answered == 0 {
-        let unseen = unseen.trim_start_matches("but ");
         return match missing.as_slice() {
             [] => "nothing could be probed".to_owned(),
-            _ => format!("nothing could be probed: {unseen}"),
+            few if few.len() <= 3 => format!("nothing could be probed: no probe pod on {}", few.join(", ")),
+            many => format!("nothing could be probed: no probe pod on {} nodes", many.len()),
         };
     }
     format!(

@@ -33,8 +33,8 @@ pub(super) fn notes(view: &View<'_>) -> Vec<Note> {
     {
         notes.push(Note {
             kind: NoteKind::ObserverEffect,
-            text: "starting probe pods runs the CNI on their nodes, which can repair a bridge or turn forwarding on again; \
-                   probes leave conntrack and neighbour entries behind for a few minutes"
+            text: "starting a probe pod runs the CNI on its node, which can repair a bridge or turn forwarding on again; \
+                   each `kubectl debug node` leaves a pod behind, to be deleted"
                 .to_owned(),
             hint: None,
         });

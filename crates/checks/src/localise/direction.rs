@@ -23,7 +23,7 @@ pub(super) fn direction(view: &View<'_>, fault: &Fault) -> Option<Direction> {
     let begun = if fault.protocols.iter().all(|protocol| *protocol == Protocol::Bulk) {
         "data stalls on this way and not on the way back"
     } else {
-        "only what is begun on this side fails; what the other side begins works both ways"
+        "what the other side begins works"
     };
     match &fault.scope {
         Scope::OneWay { from, to } => back_works(view, fault)

@@ -22,12 +22,7 @@ pub(super) fn look_next(view: &View<'_>, fault: &Fault) -> Vec<LookNext> {
     }
     match &fault.scope {
         Scope::Node { node } | Scope::NodeAndItself { node } => whole_node(view, fault, node),
-        Scope::Pair { a, b } => {
-            let routes = [route(view, fault, a, b), route(view, fault, b, a)];
-            let mut looks: Vec<LookNext> = routes.into_iter().flatten().collect();
-            looks.extend([neighbours(a), neighbours(b)]);
-            looks
-        }
+        Scope::Pair { a, b } => vec![route(view, fault, a, b), route(view, fault, b, a)],
         Scope::OneWay { .. } | Scope::Outgoing { .. } | Scope::Incoming { .. } => rules(fault),
         Scope::Everything | Scope::CrossNode | Scope::Zones { .. } | Scope::Scattered { .. } => {
             everywhere(fault)
@@ -66,19 +61,23 @@ fn whole_node(view: &View<'_>, fault: &Fault, node: &str) -> Vec<LookNext> {
         .pairs
         .iter()
         .find_map(|(from, to)| (from == node && to != node).then_some(to));
-    let mut looks = vec![
+    let route = peer.and_then(|peer| Some(format!("ip route get {}", address_of(view, fault, node, peer)?)));
+    let mut commands: Vec<&str> = route.iter().map(String::as_str).collect();
+    commands.extend([
+        "ip -br link",
+        "sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding",
+    ]);
+    vec![
         look(
             format!("{node}: conditions, addresses, taints, events"),
             format!("kubectl describe node {}", word(node)),
         ),
         pods_of(node),
-    ];
-    looks.extend(peer.and_then(|peer| route(view, fault, node, peer)));
-    looks.push(look(
-        format!("on {node}: whether it forwards at all"),
-        on_node(node, "sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding"),
-    ));
-    looks
+        look(
+            format!("on {node}: the way to the others' pods, links, forwarding"),
+            on_node(node, &commands),
+        ),
+    ]
 }
 
 fn pods_of(node: &str) -> LookNext {
@@ -91,18 +90,13 @@ fn pods_of(node: &str) -> LookNext {
     )
 }
 
-fn route(view: &View<'_>, fault: &Fault, from: &str, to: &str) -> Option<LookNext> {
-    let address = address_of(view, fault, from, to)?;
-    Some(look(
-        format!("on {from}: which way it sends to pods of {to}"),
-        on_node(from, &format!("ip route get {address}")),
-    ))
-}
-
-fn neighbours(node: &str) -> LookNext {
+fn route(view: &View<'_>, fault: &Fault, from: &str, to: &str) -> LookNext {
+    let route = address_of(view, fault, from, to).map(|address| format!("ip route get {address}"));
+    let mut commands: Vec<&str> = route.iter().map(String::as_str).collect();
+    commands.push("ip neigh show nud failed");
     look(
-        format!("on {node}: neighbours that do not resolve"),
-        on_node(node, "ip neigh show nud failed nud incomplete"),
+        format!("on {from}: the way to pods of {to}, neighbours that do not resolve"),
+        on_node(from, &commands),
     )
 }
 
@@ -122,43 +116,54 @@ fn rules(fault: &Fault) -> Vec<LookNext> {
     if let Scope::OneWay { from, .. } = &fault.scope {
         nodes.push(from);
     }
-    for node in nodes {
-        looks.push(look(
-            format!("on {node}: rules whose counters rise while it is probed"),
-            on_node(node, "iptables-save -c"),
-        ));
-        looks.push(look(
-            format!("on {node}: rules that iptables-save does not show"),
-            on_node(node, "nft list ruleset"),
-        ));
-    }
+    looks.extend(nodes.into_iter().map(|node| {
+        look(
+            format!("on {node}: rules that drop or reject, with their counters"),
+            on_node(
+                node,
+                &[
+                    "iptables-save -c | grep -E \"DROP|REJECT\"",
+                    "nft list ruleset | grep -E \"drop|reject\"",
+                ],
+            ),
+        )
+    }));
     looks
 }
 
 fn sizes(view: &View<'_>, fault: &Fault) -> Vec<LookNext> {
-    let mut looks = Vec::new();
-    let mut nodes: Vec<&String> = match &fault.scope {
-        Scope::Pair { a, b } => vec![a, b],
-        Scope::OneWay { from, to } => vec![from, to],
-        _ => example(fault).into_iter().collect(),
+    let ends: Vec<(&str, Option<&str>)> = match &fault.scope {
+        Scope::Pair { a, b } | Scope::OneWay { from: a, to: b } => vec![(a, Some(b)), (b, Some(a))],
+        Scope::Everything
+        | Scope::CrossNode
+        | Scope::EverySameNode
+        | Scope::Zones { .. }
+        | Scope::NodeAndItself { .. }
+        | Scope::Node { .. }
+        | Scope::Outgoing { .. }
+        | Scope::Incoming { .. }
+        | Scope::SameNode { .. }
+        | Scope::Scattered { .. } => example(fault)
+            .map(|node| (node.as_str(), None))
+            .into_iter()
+            .collect(),
     };
-    nodes.dedup();
-    for node in &nodes {
-        looks.push(look(
-            format!("on {node}: MTU of uplink, tunnel and bridge; pods need the uplink's less the tunnel's overhead"),
-            on_node(node, "ip link show"),
-        ));
-    }
-    let pair = fault.pairs.iter().find(|(from, to)| from != to);
-    if let Some((from, to)) = pair
-        && let Some(address) = address_of(view, fault, from, to).or_else(|| address_of(view, fault, to, from))
-    {
-        looks.push(look(
-            format!("on {from}: what it has learnt about the path's MTU"),
-            on_node(from, &format!("ip route get {address}")),
-        ));
-    }
-    looks
+    let mtu = |(node, peer): (&str, Option<&str>)| {
+        let peer = peer.or_else(|| {
+            fault
+                .pairs
+                .iter()
+                .find_map(|(from, to)| (from == node).then_some(to.as_str()))
+        });
+        let address = peer.and_then(|peer| address_of(view, fault, node, peer));
+        let learnt = address.map(|address| format!("ip route get {address}"));
+        let commands: Vec<&str> = ["ip -d link show"].into_iter().chain(learnt.as_deref()).collect();
+        look(
+            format!("on {node}: MTU of uplink, tunnel and bridge, and what it learnt of the path's"),
+            on_node(node, &commands),
+        )
+    };
+    ends.into_iter().map(mtu).collect()
 }
 
 fn everywhere(fault: &Fault) -> Vec<LookNext> {
@@ -175,7 +180,7 @@ fn everywhere(fault: &Fault) -> Vec<LookNext> {
     looks.extend(example(fault).map(|node| {
         look(
             format!("on {node}: routes to other nodes' pods, tunnels"),
-            on_node(node, "ip route show"),
+            on_node(node, &["ip route show", "ip -br link"]),
         )
     }));
     looks
@@ -187,7 +192,7 @@ fn within_node(fault: &Fault) -> Vec<LookNext> {
     looks.extend(node.map(|node| {
         look(
             format!("on {node}: the bridge or the routes that join its pods"),
-            on_node(node, "ip address show"),
+            on_node(node, &["ip -br address", "ip route show"]),
         )
     }));
     looks.push(look(

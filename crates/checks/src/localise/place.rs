@@ -1,8 +1,8 @@
 //! A fault as a report tells it.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use report::{Evidence, FailureClass, Localisation, Protocol, Scope, Severity};
+use report::{Evidence, FailureClass, Localisation, Protocol, Severity};
 
 use super::Fault;
 use super::direction::direction;
@@ -62,48 +62,65 @@ pub(crate) fn place(view: &View<'_>, fault: &Fault) -> Localisation {
     }
 }
 
-/// How many cells of each protocol do not work and how, then an example of each.
+/// How many cells of each protocol do not work and how, then an example of each way in which they do not.
 fn evidence(view: &View<'_>, fault: &Fault) -> Vec<Evidence> {
-    let mut counts = Vec::new();
-    let mut examples = Vec::new();
-    let families: Vec<String> = fault.families.iter().map(ToString::to_string).collect();
+    let mut counts: Vec<(Vec<Protocol>, String)> = Vec::new();
+    let mut examples: Vec<(Vec<Protocol>, &Key<'_>, &Entry<'_>, String)> = Vec::new();
     for protocol in &fault.protocols {
         let cells: Vec<(&Key<'_>, &Entry<'_>)> = cells(view, fault, *protocol).collect();
         let failing = cells
             .iter()
-            .filter_map(|(key, entry)| Some((key, entry, entry.state.failure()?)));
-        let mut classes: BTreeMap<FailureClass, usize> = BTreeMap::new();
-        let mut first = None;
-        for (key, entry, failure) in failing {
-            *classes.entry(failure.class).or_default() += 1;
-            first.get_or_insert((key, entry, failure));
+            .filter_map(|(key, entry)| Some((*key, *entry, entry.state.failure()?)));
+        let failing: Vec<_> = failing.collect();
+        // The example is the failure that says most, not the first: silence says least.
+        let Some((key, entry, failure)) = failing
+            .iter()
+            .copied()
+            .min_by_key(|(_, _, failure)| failure.class == FailureClass::Timeout)
+        else {
+            continue;
+        };
+        let classes: BTreeSet<FailureClass> = failing.iter().map(|(_, _, failure)| failure.class).collect();
+        let how: Vec<&str> = classes.iter().map(|class| class.short()).collect();
+        let count = format!("{} of {} ({})", failing.len(), cells.len(), how.join(", "));
+        match counts.iter_mut().find(|(_, same)| *same == count) {
+            Some((protocols, _)) => protocols.push(*protocol),
+            None => counts.push((vec![*protocol], count)),
         }
-        let failed: usize = classes.values().sum();
-        let how: Vec<&str> = classes.keys().map(|class| class.short()).collect();
-        if let Some((key, entry, failure)) = first {
-            counts.push(format!(
-                "{} {failed} of {} ({})",
-                protocol.short(),
-                cells.len(),
-                how.join(", ")
-            ));
-            let share = share(&entry.state);
-            examples.push(Evidence::probe(
-                format!("{share}{}", failure.detail),
-                probe(view, key, entry),
-            ));
+        let detail = format!("{}{}", share(&entry.state), failure.detail);
+        let same = examples.iter_mut().find(|(_, other, _, same)| {
+            (other.source, other.target, other.family) == (key.source, key.target, key.family)
+                && *same == detail
+        });
+        match same {
+            Some((protocols, ..)) => protocols.push(*protocol),
+            None => examples.push((vec![*protocol], key, entry, detail)),
         }
     }
-    let scope = match &fault.scope {
-        Scope::SameNode { .. } | Scope::OneWay { .. } => "this pair".to_owned(),
-        _ => format!("{} ordered pairs", fault.pairs.len()),
+    let scope = match fault.pairs.len() {
+        1 => "this pair".to_owned(),
+        many => format!("{many} ordered pairs"),
     };
+    let families: Vec<String> = fault.families.iter().map(ToString::to_string).collect();
+    let counts: Vec<String> = counts
+        .into_iter()
+        .map(|(protocols, count)| format!("{} fail {count}", list(&protocols)))
+        .collect();
     let mut evidence = vec![Evidence::probe(
-        format!("probes that fail: {}", counts.join("; ")),
+        counts.join("; "),
         format!("{scope}, {}", families.join(" and ")),
     )];
-    evidence.extend(examples);
+    evidence.extend(
+        examples.into_iter().map(|(protocols, key, entry, detail)| {
+            Evidence::probe(detail, probe(view, &protocols, key, entry))
+        }),
+    );
     evidence
+}
+
+fn list(protocols: &[Protocol]) -> String {
+    let names: Vec<&str> = protocols.iter().map(|protocol| protocol.short()).collect();
+    names.join(", ")
 }
 
 fn share(state: &report::CellState) -> String {
@@ -133,28 +150,19 @@ fn cells<'v, 'a>(
     })
 }
 
-/// A probe as a reader finds it again: `udp node1 → node3, 10.244.1.4 → 10.244.3.7:4242`.
-fn probe(view: &View<'_>, key: &Key<'_>, entry: &Entry<'_>) -> String {
-    let mesh = view.observation.mesh.as_ref();
-    let port = mesh.and_then(|mesh| match key.protocol {
-        Protocol::Tcp | Protocol::Bulk => Some(mesh.tcp_port),
-        Protocol::Udp => Some(mesh.udp_port),
-        Protocol::Icmp => None,
-    });
-    let target = match port {
-        Some(port) => std::net::SocketAddr::new(entry.cell.address, port).to_string(),
-        None => entry.cell.address.to_string(),
-    };
+/// Probes as a reader finds them again: `tcp, udp node1 → node3, 10.244.1.4 → 10.244.3.7`.
+fn probe(view: &View<'_>, protocols: &[Protocol], key: &Key<'_>, entry: &Entry<'_>) -> String {
+    let target = entry.cell.address;
     let own = view.pods().get(key.source).and_then(|pod| {
         pod.addresses
             .iter()
-            .find(|address| address.is_ipv4() == entry.cell.address.is_ipv4())
+            .find(|address| address.is_ipv4() == target.is_ipv4())
             .copied()
     });
     let own = own.map(|own| format!("{own} → ")).unwrap_or_default();
     format!(
         "{} {} → {}, {own}{target}",
-        key.protocol.short(),
+        list(protocols),
         key.source,
         key.target
     )

@@ -143,7 +143,15 @@ fn elsewhere(view: &View<'_>, fault: &Fault) -> Vec<String> {
                 works.extend(ends(from, to, others_with(from, to), others_with(to, from)));
             }
         }
-        Scope::Pair { a, b } => works.extend(ends(a, b, others_with(a, b), others_with(b, a))),
+        Scope::Pair { a, b } => {
+            works.extend(ends(a, b, others_with(a, b), others_with(b, a)));
+            if works.is_empty() && same_node(a) && same_node(b) {
+                works.push(
+                    "pods of each of the two with each other: pods and their local networks are up"
+                        .to_owned(),
+                );
+            }
+        }
         Scope::Everything | Scope::Scattered { .. } => {}
     }
     works
@@ -158,8 +166,8 @@ fn asymmetric(view: &View<'_>, fault: &Fault) -> Option<String> {
         return Some("large packets the other way: only one direction loses them".to_owned());
     }
     Some(
-        "probes the other way, whose answers take this way: packets pass, new connections are dropped (a rule or a \
-         policy), so it is no route, neighbour or tunnel"
+        "what the other side begins, whose answers take this way: packets pass, only new connections are turned away (a \
+         rule or a policy), so it is no route, neighbour or tunnel"
             .to_owned(),
     )
 }

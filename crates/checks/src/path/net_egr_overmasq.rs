@@ -82,7 +82,7 @@ fn finding(view: &View<'_>, by_source: &BTreeMap<&str, Vec<Evidence>>) -> Option
             .collect(),
         hint: Some(format!(
             "look for a rule that masquerades pods without sparing the pods' own range: `{}`",
-            on_node(first, "iptables-save -t nat")
+            on_node(first, &["iptables-save -t nat"])
         )),
         explains: Vec::new(),
     })
