@@ -7,9 +7,9 @@ mod supervisor;
 pub(crate) use supervisor::marks as supervisor_marks;
 
 use std::fs;
-use std::os::unix::process::{CommandExt, parent_id};
+use std::os::unix::process::parent_id;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,8 @@ use anyhow::{Context, Result, bail};
 use crate::cgroups;
 use crate::state::StateDir;
 
-/// Joins a group of the lab and becomes another program in a session of its own.
+/// Joins a group of the lab, starts another program in a session of its own and leaves it to itself. Inside
+/// of the lab the lab's first process adopts it.
 ///
 /// With `parent` it first looks whether whoever started it is still there. So a process either is in the
 /// lab's group, where `down` finds it, or has ended together with an `up` that was killed.
@@ -30,7 +31,8 @@ pub(crate) fn launch(state: &StateDir, group: &str, parent: Option<u32>, words: 
     }
     // Fails only for the leader of a group of processes, which a new child never is.
     let _ = nix::unistd::setsid();
-    Err(Command::new(name).args(arguments).exec()).with_context(|| format!("start {name}"))
+    let child = Command::new(name).args(arguments).stdin(Stdio::null()).spawn();
+    child.map(drop).with_context(|| format!("start {name}"))
 }
 
 /// Waits for a mark of the lab.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -276,13 +276,18 @@ fn spawn_command(state: &StateDir, command: &mut Command, log: &str) -> Result<(
         .create(true)
         .append(true)
         .open(state.log(log))?;
-    let child = command
-        .stdin(std::process::Stdio::null())
+    // `__launch` ends as soon as it has started the program.
+    let status = command
+        .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)
-        .spawn()?;
-    // It outlives this process; whoever adopts it waits for it.
-    drop(child);
+        .status()?;
+    if !status.success() {
+        bail!(
+            "a part of lab {} was not started: see `cargo lab logs`",
+            state.name()
+        );
+    }
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Which images the lab has and what is in them. They are made of the Go programs and of files of this
 //! machine's Debian packages; nothing is downloaded.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -53,7 +54,8 @@ pub(super) fn installed_files() -> Result<Vec<PathBuf>> {
         .chain(&RULE_TOOLS)
         .map(PathBuf::from)
         .collect();
-    files.extend(rule_tool_libraries()?.into_iter().map(|(_, source)| source));
+    files.extend(libraries(&RULE_TOOLS)?.into_iter().map(|(_, source)| source));
+    files.extend(extensions()?);
     Ok(files)
 }
 
@@ -129,16 +131,31 @@ fn with_rule_tools(mut image: Image) -> Result<Image> {
     Ok(image)
 }
 
-/// The shared libraries of the rule tools, and the extensions that iptables loads by name.
+/// The shared libraries of the rule tools, the extensions that iptables loads by name, and the libraries of
+/// those: `statistic` needs one that nothing else does, and kube-proxy needs `statistic` once a Service has two
+/// endpoints.
 fn rule_tool_libraries() -> Result<Vec<(String, PathBuf)>> {
     let mut found = libraries(&RULE_TOOLS)?;
-    let extensions = xtables_directory()?;
-    for entry in fs::read_dir(&extensions).with_context(|| format!("read {}", extensions.display()))? {
-        let path = entry?.path();
-        found.push(file(path.to_string_lossy().trim_start_matches('/'), &path));
-    }
+    let extensions = extensions()?;
+    let paths: Vec<String> = extensions.iter().map(|path| path.display().to_string()).collect();
+    found.extend(libraries(&paths)?);
+    found.extend(
+        extensions
+            .iter()
+            .map(|path| file(path.to_string_lossy().trim_start_matches('/'), path)),
+    );
     found.sort();
     found.dedup();
+    Ok(found)
+}
+
+fn extensions() -> Result<Vec<PathBuf>> {
+    let directory = xtables_directory()?;
+    let mut found = Vec::new();
+    for entry in fs::read_dir(&directory).with_context(|| format!("read {}", directory.display()))? {
+        found.push(entry?.path());
+    }
+    found.sort();
     Ok(found)
 }
 
@@ -167,13 +184,11 @@ fn add_busybox(image: &mut Image) -> Result<()> {
 }
 
 /// The shared libraries of some programs and the loader, each at the path where the loader looks for it.
-fn libraries(programs: &[&str]) -> Result<Vec<(String, PathBuf)>> {
+fn libraries<S: AsRef<OsStr>>(programs: &[S]) -> Result<Vec<(String, PathBuf)>> {
     let mut found = Vec::new();
-    for one in programs {
-        for path in parse_ldd(&run(&mut program("ldd", [one]))?) {
-            let real = fs::canonicalize(&path).with_context(|| format!("find the library {path}"))?;
-            found.push((path.trim_start_matches('/').to_owned(), real));
-        }
+    for path in parse_ldd(&run(&mut program("ldd", programs))?) {
+        let real = fs::canonicalize(&path).with_context(|| format!("find the library {path}"))?;
+        found.push((path.trim_start_matches('/').to_owned(), real));
     }
     found.sort();
     found.dedup();
