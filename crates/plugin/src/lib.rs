@@ -1,1 +1,19 @@
-//! Under construction.
+//! What every plugin's `main` does: arguments in, an exit status out, and between the two a run that is always cleaned
+//! up after, whoever interrupts it.
+//!
+//! A plugin is its subcommands; everything around them is here, so that the four behave alike.
+
+mod entry;
+mod failure;
+mod output;
+mod print;
+mod progress;
+mod signals;
+mod usage;
+
+pub use entry::{Program, Run, run};
+pub use failure::Failure;
+pub use output::{ColorChoice, OutputArgs, OutputFormat};
+pub use print::{print, report_removal, write, yaml};
+pub use progress::Spinner;
+pub use signals::Interrupt;

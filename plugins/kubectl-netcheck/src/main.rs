@@ -1,2 +1,25 @@
-//! `kubectl netcheck`.
-fn main() {}
+//! `kubectl netcheck`: which pods reach which, and where it stops.
+
+mod args;
+mod bundle;
+mod cleanup;
+mod pod_to_pod;
+
+use std::process::ExitCode;
+
+use args::{Args, Command};
+use plugin::{Program, run};
+
+const PROGRAM: Program = Program {
+    binary: "kubectl-netcheck",
+    plugin: "netcheck",
+    version: env!("CARGO_PKG_VERSION"),
+    cleanup_command: "kubectl netcheck cleanup",
+};
+
+fn main() -> ExitCode {
+    run(PROGRAM, async |args: Args, run| match args.command {
+        Command::PodToPod(wanted) => pod_to_pod::run(&args.connection, &wanted, run).await,
+        Command::Cleanup(wanted) => cleanup::run(&args.connection, &wanted, run).await,
+    })
+}

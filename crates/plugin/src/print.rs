@@ -1,0 +1,60 @@
+use std::io::{ErrorKind, Write as _};
+
+use probe::Removal;
+use report::{Format, RenderOptions, Report, render};
+
+use crate::failure::Failure;
+use crate::output::{OutputArgs, OutputFormat};
+
+/// Prints a report to stdout in the format that was asked for.
+///
+/// # Errors
+/// When it cannot be rendered or written. A reader that went away (`| head`) is not an error.
+pub fn print(report: &Report, output: &OutputArgs) -> Result<(), Failure> {
+    let format = match output.output {
+        OutputFormat::Text => Format::Text,
+        OutputFormat::Wide => Format::Wide,
+        OutputFormat::Json => Format::Json,
+        OutputFormat::Yaml => Format::Yaml,
+        OutputFormat::Name => Format::Name,
+    };
+    let options = RenderOptions {
+        colour: output.color_on_stdout(),
+        unicode: output.unicode(),
+        no_headers: output.no_headers,
+        stats: output.stats,
+        ..RenderOptions::default()
+    };
+    write(&render(report, format, &options))
+}
+
+/// Writes a finished text to stdout.
+///
+/// # Errors
+/// As [`print`].
+pub fn write(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::new(format!(
+            "error: could not write the result: {error}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// A document as YAML.
+///
+/// # Errors
+/// When it holds what YAML cannot say.
+pub fn yaml(document: &serde_json::Value) -> Result<String, Failure> {
+    let text = serde_saphyr::to_string(document).map_err(|error| Failure::new(format!("error: {error}")))?;
+    Ok(if text.ends_with('\n') { text } else { text + "\n" })
+}
+
+/// Says on stderr what is still in the cluster, if anything is.
+pub fn report_removal(removal: &Removal) {
+    if *removal != Removal::Done {
+        // Nothing can be done about a closed stderr.
+        let _ = writeln!(std::io::stderr(), "note: {removal}");
+    }
+}

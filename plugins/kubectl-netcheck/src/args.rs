@@ -1,0 +1,178 @@
+//! What may be typed after `kubectl netcheck`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use cluster::ConnectionArgs;
+use plugin::{Failure, OutputArgs};
+
+const EXIT_STATUS: &str = "\
+Exit status, the same for every output format:
+  0  nothing wrong was seen (warnings included, unless --fail-on warning)
+  1  a problem was found
+  2  could not run: usage, kubeconfig, or no way to the API server
+  3  nothing wrong was seen, but not enough could be seen";
+
+/// Find out why pods do not reach each other.
+#[derive(Debug, Parser)]
+#[command(name = "netcheck", after_help = EXIT_STATUS, disable_help_subcommand = true, arg_required_else_help = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Probe every pair of nodes, pod to pod, and say where a failure lies.
+    ///
+    /// Starts a small probe pod on each node, from an image that the node already has, lets them talk to each other
+    /// over TCP, UDP and ICMP and with bulk data in both directions, and removes them again. Nothing is pulled.
+    #[command(name = "pod-to-pod", visible_alias = "mesh", after_help = EXIT_STATUS)]
+    PodToPod(Box<PodToPod>),
+    /// Find and remove what runs left that were killed. Never touches a live run.
+    #[command(after_help = EXIT_STATUS)]
+    Cleanup(Cleanup),
+}
+
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct PodToPod {
+    /// Probe only between these nodes; may be repeated.
+    #[arg(long = "node", value_name = "NAME")]
+    pub(crate) nodes: Vec<String>,
+    /// Probe only between nodes with these labels, as in kubectl get nodes -l.
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub(crate) selector: Option<String>,
+    /// Samples of each probe; the matrix shows the median and the worst.
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) count: u32,
+    /// How long one sample may take. Below 4s an unresolved neighbour looks like silence.
+    #[arg(long, default_value = "4s", value_name = "DURATION", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    /// Probe every pair of nodes, however many there are. Without it a cluster of more than 30 nodes is probed as a ring with a sample.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", action = clap::ArgAction::Set, hide_default_value = true, hide_possible_values = true)]
+    pub(crate) full_mesh: bool,
+    /// What counts as a failure for the exit status.
+    #[arg(long, value_enum, default_value = "error", value_name = "SEVERITY")]
+    pub(crate) fail_on: FailOn,
+    /// Also write everything that was seen to this file; --from-bundle reads it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save_bundle: Option<PathBuf>,
+    /// Judge what an earlier run saw, without a cluster. `-` reads standard input.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["save_bundle", "nodes", "selector"])]
+    pub(crate) from_bundle: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) pods: ProbePods,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// How probe pods are made.
+#[derive(clap::Args, Clone, Debug)]
+#[command(next_help_heading = "Probe pods")]
+pub(crate) struct ProbePods {
+    /// Start probe pods in this namespace instead of one that is made for the run.
+    #[arg(long, value_name = "NAMESPACE")]
+    pub(crate) probe_namespace: Option<String>,
+    /// Image for probe pods instead of one that is already on each node. The agent brings all it needs; any Linux image will do.
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) image: Option<String>,
+    /// Secret in the probe namespace with which to pull --image.
+    #[arg(long, value_name = "SECRET", requires = "image")]
+    pub(crate) image_pull_secret: Option<String>,
+    /// Taint that probe pods tolerate, as KEY, KEY=VALUE or KEY=VALUE:EFFECT; `*` tolerates all. May be repeated.
+    #[arg(long = "toleration", visible_alias = "tolerations", value_name = "TAINT")]
+    pub(crate) tolerations: Vec<String>,
+    /// Resource requests of a probe pod.
+    #[arg(long, value_name = "cpu=Q,memory=Q")]
+    pub(crate) requests: Option<String>,
+    /// Resource limits of a probe pod.
+    #[arg(long, value_name = "cpu=Q,memory=Q")]
+    pub(crate) limits: Option<String>,
+    /// How long to wait for probe pods to become ready.
+    #[arg(long, default_value = "20s", value_name = "DURATION", value_parser = duration)]
+    pub(crate) start_timeout: Duration,
+    /// Leave probe pods and their namespace in place afterwards.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", action = clap::ArgAction::Set, hide_default_value = true, hide_possible_values = true)]
+    pub(crate) keep: bool,
+}
+
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Cleanup {
+    /// Only say what would be removed. `client` and `server` do the same.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "client", default_value = "none", value_name = "none|server|client", hide_default_value = true, value_parser = ["none", "client", "server", "true", "false"])]
+    pub(crate) dry_run: String,
+    /// Only this run, by its id.
+    #[arg(long, value_name = "ID")]
+    pub(crate) run: Option<String>,
+    /// Remove the run of --run although it may live.
+    #[arg(long, requires = "run", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", action = clap::ArgAction::Set, hide_default_value = true, hide_possible_values = true)]
+    pub(crate) force: bool,
+    /// Look in this namespace instead of the context's, where namespaces cannot be listed.
+    #[arg(long, value_name = "NAMESPACE")]
+    pub(crate) probe_namespace: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+impl Cleanup {
+    pub(crate) fn is_dry(&self) -> bool {
+        !matches!(self.dry_run.as_str(), "none" | "false")
+    }
+}
+
+/// What counts as a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    /// Errors.
+    Error,
+    /// Errors and warnings.
+    Warning,
+}
+
+/// A duration as kubectl reads it: a bare integer is seconds, else Go's units.
+fn duration(text: &str) -> Result<Duration, String> {
+    cluster::parse_duration(text).ok_or_else(|| {
+        "must be a single integer in seconds, or an integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)"
+            .to_owned()
+    })
+}
+
+/// Reads `cpu=25m,memory=16Mi`; a part that is not named keeps its default. The API server judges the quantities.
+pub(crate) fn apply_resources(flag: &str, text: &str, into: &mut probe::Resources) -> Result<(), Failure> {
+    for part in text.split(',') {
+        match part.split_once('=') {
+            Some(("cpu", quantity)) if !quantity.is_empty() => quantity.clone_into(&mut into.cpu),
+            Some(("memory", quantity)) if !quantity.is_empty() => quantity.clone_into(&mut into.memory),
+            _ => {
+                let why = format!("{part:?} is neither cpu=QUANTITY nor memory=QUANTITY");
+                return Err(Failure::new(format!(
+                    "error: invalid argument {text:?} for {flag:?} flag: {why}"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn resources_are_read_part_by_part() {
+        let mut resources = probe::Resources::new("25m", "16Mi");
+        apply_resources("--limits", "memory=1Gi", &mut resources).unwrap();
+        assert_eq!(resources, probe::Resources::new("25m", "1Gi"));
+        assert!(apply_resources("--limits", "disk=1", &mut resources).is_err());
+    }
+}

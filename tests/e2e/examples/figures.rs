@@ -1,0 +1,101 @@
+//! The figures that the README names, measured in one run: `cargo run --release -p e2e --example figures`.
+//!
+//! With `KUBECONFIG` it also measures a run on that cluster. Times are whole processes, from start to end: the median of
+//! several runs, with the least and the most.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use probe::agent::{Architecture, agent};
+use testkit::{Config, FakeApi, cluster_of};
+
+fn main() {
+    let plugin = e2e::plugin_dir().join("kubectl-netcheck");
+    let size = std::fs::metadata(&plugin)
+        .expect("the plugin is built: cargo build --release -p kubectl-netcheck")
+        .len();
+    println!("size");
+    println!(
+        "  agent, amd64      {:>9} bytes",
+        agent(Architecture::Amd64).len()
+    );
+    println!(
+        "  agent, arm64      {:>9} bytes",
+        agent(Architecture::Arm64).len()
+    );
+    println!("  kubectl-netcheck  {size:>9} bytes");
+    println!("--help");
+    print_times("kubectl-netcheck", 21, || {
+        timed(Command::new(&plugin).arg("--help"))
+    });
+    print_times("kubectl", 21, || timed(Command::new("kubectl").arg("--help")));
+    for nodes in [3, 100] {
+        simulated(&plugin, nodes);
+    }
+    if let Some(kubeconfig) = std::env::var_os("KUBECONFIG") {
+        println!("pod-to-pod on the cluster of KUBECONFIG, through kubectl");
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let dirs = std::iter::once(e2e::plugin_dir()).chain(std::env::split_paths(&path));
+        let path = std::env::join_paths(dirs).expect("PATH");
+        let mut command = Command::new("kubectl");
+        command
+            .args(["netcheck", "pod-to-pod"])
+            .env("KUBECONFIG", kubeconfig)
+            .env("PATH", path);
+        print_times("run", 7, || timed(&mut command));
+        command.args(["-o", "json"]);
+        print_cost(&mut command);
+    }
+}
+
+fn simulated(plugin: &Path, nodes: usize) {
+    let api = FakeApi::start(Config::new(cluster_of(nodes)));
+    println!("pod-to-pod on {nodes} simulated nodes (kubelets take 300 ms, network all well)");
+    let mut command = Command::new(plugin);
+    command
+        .args(["pod-to-pod", "--kubeconfig"])
+        .arg(api.kubeconfig_file());
+    print_times("run", 3, || timed(&mut command));
+    let before = api.requests().len();
+    command.args(["-o", "json"]);
+    print_cost(&mut command);
+    let calls = api.requests().len() - before;
+    println!(
+        "  requests that the server saw {calls}, per node {:.1}",
+        to_f64(calls) / to_f64(nodes)
+    );
+}
+
+fn to_f64(count: usize) -> f64 {
+    u32::try_from(count).map_or(f64::INFINITY, f64::from)
+}
+
+fn print_cost(command: &mut Command) {
+    let output = command.output().expect("starts");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a report");
+    println!(
+        "  verdict {}, API calls {}",
+        report["verdict"], report["stats"]["apiCalls"]
+    );
+    println!("  phases {}", report["stats"]["phases"]);
+}
+
+fn timed(command: &mut Command) -> Duration {
+    let begin = Instant::now();
+    let status = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .expect("starts");
+    assert!(status.success(), "{command:?} ended with {status}");
+    begin.elapsed()
+}
+
+fn print_times(name: &str, runs: usize, mut measure: impl FnMut() -> Duration) {
+    measure();
+    let mut times: Vec<Duration> = (0..runs).map(|_| measure()).collect();
+    times.sort();
+    let (least, median, most) = (times[0], times[runs / 2], times[runs - 1]);
+    println!("  {name:<17} median {median:>9.1?}  least {least:>9.1?}  most {most:>9.1?}  of {runs}");
+}

@@ -1,0 +1,91 @@
+//! A run that is stopped, at any moment and in any way, leaves nothing: by itself after a signal that it can catch,
+//! after `cleanup` otherwise.
+
+use std::process::Command;
+use std::time::Duration;
+
+use e2e::Bench;
+
+/// Spread over a run of about two seconds: connecting, creating, starting, probing, cleaning up.
+const MOMENTS_MS: [u64; 5] = [60, 300, 700, 1200, 1700];
+
+fn stopped_by(bench: &Bench, signal: &str, moment_ms: u64) -> Option<i32> {
+    let child = bench.start_netcheck(&["pod-to-pod"]);
+    std::thread::sleep(Duration::from_millis(moment_ms));
+    let _ = Command::new("kill")
+        .args([&format!("-{signal}"), &child.id().to_string()])
+        .status();
+    let output = child.wait_with_output().unwrap();
+    println!(
+        "{signal} after {moment_ms} ms: {:?} {}",
+        output.status.code(),
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    output.status.code()
+}
+
+#[test]
+fn ctrl_c_leaves_nothing() {
+    caught("INT", 130);
+}
+
+#[test]
+fn a_termination_leaves_nothing() {
+    caught("TERM", 143);
+}
+
+fn caught(signal: &str, expected: i32) {
+    let Some(bench) = Bench::cluster() else { return };
+    for moment in MOMENTS_MS {
+        let code = stopped_by(&bench, signal, moment);
+        // A run that was already over ends as a healthy run does; a signal before the handler is in place ends the
+        // process as the kernel would, and nothing had been created.
+        assert!(
+            code == Some(expected) || code == Some(0) || (code.is_none() && moment < 100),
+            "{moment} ms: {code:?}"
+        );
+        assert_eq!(
+            bench.leftovers(),
+            Vec::<String>::new(),
+            "{signal} after {moment} ms"
+        );
+    }
+}
+
+#[test]
+fn what_a_killed_run_left_is_found_and_removed() {
+    let Some(bench) = Bench::cluster() else { return };
+    let mut found = 0;
+    for moment in MOMENTS_MS {
+        stopped_by(&bench, "KILL", moment);
+        let dry = bench.netcheck(&["cleanup", "--dry-run"]);
+        assert_eq!(dry.code, Some(0), "{dry}");
+        println!("{dry}");
+        let swept = bench.netcheck(&["cleanup"]);
+        assert_eq!(swept.code, Some(0), "{swept}");
+        found += usize::from(swept.stdout.contains("deleted"));
+        assert_eq!(
+            bench.leftovers(),
+            Vec::<String>::new(),
+            "KILL after {moment} ms: {swept}"
+        );
+    }
+    assert!(found >= 2, "some of the moments lay between creation and removal");
+}
+
+#[test]
+fn cleanup_does_not_touch_a_live_run() {
+    let Some(bench) = Bench::cluster() else { return };
+    let child = bench.start_netcheck(&["pod-to-pod", "--count", "200"]);
+    std::thread::sleep(Duration::from_millis(1100));
+    let swept = bench.netcheck(&["cleanup"]);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    assert_eq!(swept.code, Some(0), "{swept}");
+    assert_eq!(bench.leftovers(), Vec::<String>::new());
+}
