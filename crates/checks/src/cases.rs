@@ -9,7 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use observation::{Observation, Place};
-use report::{Family, Format, Protocol, RenderOptions, Report, Verdict, render};
+use proptest::prelude::*;
+use report::{Family, Format, Gap, GapReason, Observed, Protocol, RenderOptions, Report, Verdict, render};
 
 use crate::simulation::{Loss, Manner, Simulation, around, cross};
 use crate::{CHECKS, JudgeOptions, judge};
@@ -207,7 +208,7 @@ fn simulated() -> BTreeMap<&'static str, Observation> {
 /// A node that its controller has given up, and one that its owner keeps pods away from.
 fn node_not_ready() -> Observation {
     let mut observation = simulation(4).observe();
-    if let (report::Observed::Seen(nodes), Some(placement), Some(mesh)) = (
+    if let (Observed::Seen(nodes), Some(placement), Some(mesh)) = (
         &mut observation.nodes,
         &mut observation.placement,
         &mut observation.mesh,
@@ -355,4 +356,29 @@ fn a_dead_node_of_a_hundred_is_read_in_a_screen() {
         "{text}"
     );
     assert!(text.lines().count() <= 50, "{text}");
+}
+
+proptest! {
+    /// Whatever is missing from an observation is a gap, never a panic and never a pass.
+    #[test]
+    fn what_is_missing_never_passes(kept in proptest::collection::vec(any::<bool>(), 36), without_nodes: bool) {
+        let mut observation = simulation(3).observe();
+        let mut kept_cell = kept.iter();
+        for cell in observation.mesh.iter_mut().flat_map(|mesh| &mut mesh.cells) {
+            if kept_cell.next() == Some(&false) {
+                cell.samples.clear();
+            }
+        }
+        if without_nodes {
+            let why = GapReason::Forbidden { verb: "list".into(), resource: "nodes".into(), namespace: None };
+            observation.nodes =
+                Observed::Unseen(Gap { what: "nodes".into(), why, message: "forbidden".into(), hint: None });
+        }
+        let report = report(&observation);
+        let complete = kept.iter().all(|kept| *kept) && !without_nodes;
+        prop_assert_eq!(report.verdict() == Verdict::Pass, complete, "{}", text(&report));
+        for format in [Format::Text, Format::Wide, Format::Json, Format::Yaml, Format::Name] {
+            let _ = render(&report, format, &RenderOptions { width: Some(40), ..RenderOptions::default() });
+        }
+    }
 }

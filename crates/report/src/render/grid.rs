@@ -43,12 +43,13 @@ pub(super) fn pair(cell: &MatrixCell) -> Shown {
     if let [first, ..] = failed.as_slice() {
         return failed_pair(&carrying, &failed, first);
     }
-    let flaky = carrying
-        .iter()
-        .copied()
-        .filter(|probe| matches!(probe.result, CellState::Flaky { .. }));
+    let is_flaky = |probe: &ProbeState| matches!(probe.result, CellState::Flaky { .. });
+    let flaky = carrying.iter().copied().filter(|probe| is_flaky(probe));
     if let Some(worst) = flaky.min_by_key(|probe| answered_share(&probe.result)) {
-        return single(worst, carrying.len() > 1);
+        let whole = carrying
+            .iter()
+            .all(|probe| probe.protocol == Protocol::Bulk || is_flaky(probe));
+        return single(worst, !whole);
     }
     if let Some(unknown) = carrying
         .iter()
@@ -195,7 +196,7 @@ struct Labels {
 impl Labels {
     fn named(pen: Pen, matrix: &FamilyMatrix) -> Self {
         Self {
-            corner: pen.clean("from ↓ to →"),
+            corner: pen.corner().to_owned(),
             rows: matrix.sources.iter().map(|name| pen.clean(name)).collect(),
             columns: matrix.targets.iter().map(|name| pen.clean(name)).collect(),
         }
@@ -211,7 +212,7 @@ impl Labels {
                 .map(|index| index + 1)
         };
         Self {
-            corner: pen.clean("from ↓ to →"),
+            corner: pen.corner().to_owned(),
             rows: matrix
                 .sources
                 .iter()

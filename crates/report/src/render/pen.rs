@@ -86,7 +86,6 @@ impl Pen {
             match character {
                 '→' => ascii.push_str("->"),
                 '↔' => ascii.push_str("<->"),
-                '↓' => {}
                 '×' | '✗' => ascii.push('x'),
                 '✓' => ascii.push_str("ok"),
                 '…' => ascii.push_str("..."),
@@ -108,6 +107,15 @@ impl Pen {
         }
         let style = tone.style();
         format!("{}{text}{}", style.render(), style.render_reset())
+    }
+
+    /// What stands between the rows' names and the columns'.
+    pub(super) fn corner(self) -> &'static str {
+        if self.unicode {
+            "from ↓ to →"
+        } else {
+            "from \\ to"
+        }
     }
 
     /// What stands before the answer.
