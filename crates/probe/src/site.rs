@@ -2,15 +2,17 @@
 
 use std::sync::Mutex;
 
+use http::HeaderValue;
+use http::header::ACCEPT;
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
 };
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::api::{ListParams, PostParams};
-use kube::core::{Selector, SelectorExt};
-use kube::{Api, Client};
+use kube::core::{PartialObjectMeta, Request, Selector, SelectorExt};
+use kube::{Api, Client, Resource};
 use report::{Gap, GapReason, Observed};
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +21,8 @@ use crate::options::ProbeOptions;
 use crate::pod::{self, Run};
 use crate::removal::Removal;
 use crate::trouble::{Trouble, patiently};
+
+const METADATA_ONLY: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 
 /// Everything that a run has made, or may have made: whatever it asked for is written down before the request is sent,
 /// so that a lost answer leaves nothing behind.
@@ -188,25 +192,32 @@ impl<'a> Site<'a> {
             api_version: "v1".to_owned(),
             kind: "ConfigMap".to_owned(),
             name: made
-                .metadata
                 .name
                 .unwrap_or_else(|| record.metadata.name.unwrap_or_default()),
             uid: made
-                .metadata
                 .uid
                 .ok_or_else(|| Trouble::Lost("the new ConfigMap has no uid".to_owned()))?,
             ..OwnerReference::default()
         })
     }
 
+    /// Asks for the metadata of what was made only: the answer would else be the whole agent once more.
     async fn make_config_map(
         &mut self,
         map: &ConfigMap,
         cancel: &CancellationToken,
-    ) -> Result<ConfigMap, Trouble> {
+    ) -> Result<ObjectMeta, Trouble> {
         self.config_maps.extend(map.metadata.name.clone());
-        let api = Api::<ConfigMap>::namespaced(self.client.clone(), &self.run.namespace);
-        patiently(cancel, api.create(&PostParams::default(), map)).await
+        let lost = |error: &dyn std::error::Error| Trouble::Lost(crate::trouble::chain(error));
+        let body = serde_json::to_vec(map).map_err(|error| lost(&error))?;
+        let path = ConfigMap::url_path(&(), Some(&self.run.namespace));
+        let request = Request::new(path).create(&PostParams::default(), body);
+        let mut request = request.map_err(|error| lost(&error))?;
+        request
+            .headers_mut()
+            .insert(ACCEPT, HeaderValue::from_static(METADATA_ONLY));
+        let made = self.client.request::<PartialObjectMeta<ConfigMap>>(request);
+        Ok(patiently(cancel, made).await?.metadata)
     }
 
     fn namespace_gap(trouble: &Trouble, verb: &str, resource: &str, namespace: Option<&str>) -> Gap {

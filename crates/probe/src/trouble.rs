@@ -111,7 +111,11 @@ impl Trouble {
         let mut hint = None;
         let why = match self {
             Self::Refused(status) if status.code == 403 => {
-                let place = namespace.map_or_else(String::new, |namespace| format!(" -n {namespace}"));
+                let place = match namespace {
+                    Some(namespace) => format!(" -n {namespace}"),
+                    None if matches!(resource, "nodes" | "namespaces") => String::new(),
+                    None => " -A".to_owned(),
+                };
                 hint = Some(format!("kubectl auth can-i {verb} {resource}{place}"));
                 GapReason::Forbidden {
                     verb: verb.to_owned(),
