@@ -14,6 +14,7 @@ mod environment;
 mod error;
 mod exec;
 mod gap;
+mod items;
 mod kubeconfig;
 mod list;
 mod loading;
