@@ -94,11 +94,10 @@ enum Command {
     /// First process of a place.
     #[command(name = "__node", hide = true)]
     InsideNode { state: PathBuf, number: u8 },
-    /// Join a control group, then become another program.
+    /// Start a program and leave it to itself.
     #[command(name = "__launch", hide = true)]
     Launch {
         state: PathBuf,
-        group: String,
         #[arg(long)]
         parent: Option<u32>,
         #[arg(last = true, required = true)]
@@ -193,13 +192,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::InsideControlPlane { state } => inside::control_plane::run(&StateDir::at(&state)?)?,
         Command::InsideOutside { state } => inside::outside::run(&StateDir::at(&state)?)?,
         Command::InsideNode { state, number } => inside::node::run(&StateDir::at(&state)?, number)?,
-        Command::Launch {
-            state,
-            group,
-            parent,
-            words,
-        } => {
-            inside::launch(&StateDir::at(&state)?, &group, parent, &words)?;
+        Command::Launch { state, parent, words } => {
+            inside::launch(&StateDir::at(&state)?, parent, &words)?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -3,14 +3,14 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::cgroups;
 use crate::command::{program, run, succeeds};
 use crate::progress::Progress;
 use crate::state::StateDir;
 
-/// How long the kernel may take to take a link away with its namespace.
+/// How long deleting a link may take.
 const LINK_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Ends the lab and removes everything that belongs to it.
@@ -29,18 +29,21 @@ pub(crate) fn clear(state: &StateDir) -> Result<()> {
     cgroups::kill_all(state)?;
     cgroups::remove(state)?;
     if let Some(settings) = state.settings()? {
-        let link = settings.leg()?.link();
-        let deadline = Instant::now() + LINK_PATIENCE;
-        while succeeds(&mut program("ip", ["link", "show", &link])) {
-            if Instant::now() > deadline {
-                run(&mut program("ip", ["link", "delete", &link]))?;
-                bail!(
-                    "link {link} outlived lab {} and was deleted: a process must have left its group",
-                    state.name()
-                );
-            }
-            sleep(Duration::from_millis(20));
-        }
+        delete_link(&settings.leg()?.link())?;
     }
     state.empty()
+}
+
+/// The kernel takes the link away together with the lab's network namespace, but in its own time.
+fn delete_link(link: &str) -> Result<()> {
+    let deadline = Instant::now() + LINK_PATIENCE;
+    while succeeds(&mut program("ip", ["link", "show", link])) {
+        // Fails when it has just gone by itself.
+        let deleted = run(&mut program("ip", ["link", "delete", link]));
+        if Instant::now() > deadline {
+            return deleted.map(drop);
+        }
+        sleep(Duration::from_millis(20));
+    }
+    Ok(())
 }

@@ -18,16 +18,17 @@ use anyhow::{Context, Result, bail};
 use crate::cgroups;
 use crate::state::StateDir;
 
-/// Joins a group of the lab, starts another program in a session of its own and leaves it to itself. Inside
-/// of the lab the lab's first process adopts it.
-///
-/// With `parent` it first looks whether whoever started it is still there. So a process either is in the
-/// lab's group, where `down` finds it, or has ended together with an `up` that was killed.
-pub(crate) fn launch(state: &StateDir, group: &str, parent: Option<u32>, words: &[String]) -> Result<()> {
+/// Starts a program in a session of its own and leaves it to itself. Inside of the lab the lab's first process
+/// adopts it and takes it along when it ends; from outside it has to join the lab's group first, and then
+/// `parent` is who started it. Is that one gone, nothing is started: so a process either is in the group, where
+/// `down` finds it, or has ended together with an `up` that was killed.
+pub(crate) fn launch(state: &StateDir, parent: Option<u32>, words: &[String]) -> Result<()> {
     let (name, arguments) = words.split_first().context("nothing to launch")?;
-    cgroups::join(state, group)?;
-    if parent.is_some_and(|expected| expected != parent_id()) {
-        bail!("whoever started this has ended");
+    if let Some(parent) = parent {
+        cgroups::join(state, cgroups::CONTROL_PLANE)?;
+        if parent != parent_id() {
+            bail!("whoever started this has ended");
+        }
     }
     // Fails only for the leader of a group of processes, which a new child never is.
     let _ = nix::unistd::setsid();

@@ -6,18 +6,22 @@ use crate::build::Images;
 use crate::plan;
 use crate::state::Options;
 
-/// All objects as one document, in the order in which they are needed.
-pub(crate) fn render(options: &Options) -> Result<String> {
+/// What nodes need to become ready and pods to talk to each other and to the API.
+pub(crate) fn network(options: &Options) -> Result<String> {
     let mut parts = vec![
         include_str!("../manifests/access.yaml"),
         include_str!("../manifests/flannel.yaml"),
         include_str!("../manifests/kube-proxy.yaml"),
-        include_str!("../manifests/coredns.yaml"),
     ];
     if options.network_policy {
         parts.push(include_str!("../manifests/network-policy.yaml"));
     }
     fill(&parts.join("\n---\n"), options)
+}
+
+/// The cluster's DNS.
+pub(crate) fn dns(options: &Options) -> Result<String> {
+    fill(include_str!("../manifests/coredns.yaml"), options)
 }
 
 fn fill(template: &str, options: &Options) -> Result<String> {
@@ -76,7 +80,8 @@ mod tests {
                         dual_stack,
                         network_policy,
                     };
-                    let text = render(&options).unwrap();
+                    let text = network(&options).unwrap();
+                    assert!(dns(&options).unwrap().contains("clusterIP: 10.96.0.10"));
                     assert!(text.contains(&format!("mode: {}", proxy_mode.as_str())));
                     assert_eq!(text.contains("fd00:244::/56"), dual_stack);
                     assert_eq!(text.contains("name: netpol"), network_policy);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::thread::sleep;
+use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -64,20 +64,23 @@ pub(crate) fn up(state: &StateDir, options: &Options) -> Result<()> {
 
     start_control_plane(state, settings.leg()?)?;
     start_outside(state)?;
-    for number in settings.node_numbers() {
-        start_node(state, number, &parts.template)?;
-    }
+    start_nodes(state, &settings, &parts.template)?;
     progress.line("processes", "started");
     await_file(&state.mark(control_plane::API_READY), "the API server")?;
     progress.line("API server", "ready");
-    run_with_input(
-        &mut kubectl(state, &["apply", "--filename=-"]),
-        &manifests::render(options)?,
-    )?;
-    progress.line("manifests", "applied");
+    apply(state, &manifests::network(options)?)?;
+    progress.line("network", "applied");
     await_nodes(state, &settings)?;
     progress.line("nodes", "ready");
-    await_workloads(state, options)?;
+    await_rollout(state, "kube-flannel", "daemonset/kube-flannel-ds")?;
+    await_rollout(state, "kube-system", "daemonset/kube-proxy")?;
+    if options.network_policy {
+        await_rollout(state, "kube-system", "daemonset/netpol")?;
+    }
+    // Not earlier: a CoreDNS that does not reach the API at once waits twenty seconds before it asks again, and
+    // while only one node is ready both replicas land on it.
+    apply(state, &manifests::dns(options)?)?;
+    await_rollout(state, "kube-system", "deployment/coredns")?;
     progress.line("system pods", "ready");
     await_services(state, &settings)?;
     progress.line(state.name(), format_args!("is up: {}", describe(options)));
@@ -144,20 +147,19 @@ fn machine(words: &mut Vec<String>, state: &StateDir, hidden: &[&str]) {
     words.extend(hidden.iter().map(|&word| word.to_owned()));
 }
 
-/// `lab __launch` in front of a command: it is in the lab's group before it does anything.
-fn launch(state: &StateDir, group: &str) -> Vec<String> {
+/// `lab __launch` in front of a command: it goes on without whoever started it.
+fn launch(state: &StateDir) -> Vec<String> {
     let path = state.path().display().to_string();
     vec![
         state.program("lab").display().to_string(),
         "__launch".to_owned(),
         path,
-        group.to_owned(),
     ]
 }
 
 fn start_control_plane(state: &StateDir, leg: Leg) -> Result<()> {
     let path = state.path().display().to_string();
-    let mut words = launch(state, cgroups::CONTROL_PLANE);
+    let mut words = launch(state);
     words.push(format!("--parent={}", std::process::id()));
     words.push("--".to_owned());
     machine(&mut words, state, &["__control-plane", &path]);
@@ -189,7 +191,7 @@ fn start_control_plane(state: &StateDir, leg: Leg) -> Result<()> {
 fn start_outside(state: &StateDir) -> Result<()> {
     let router = Place::ControlPlane.await_holder(state, PATIENCE)?;
     let path = state.path().display().to_string();
-    let mut words = launch(state, cgroups::CONTROL_PLANE);
+    let mut words = launch(state);
     words.extend(["--", "unshare", "--net", "--mount", "--uts"].map(str::to_owned));
     words.extend([
         state.program("lab").display().to_string(),
@@ -218,6 +220,20 @@ fn start_outside(state: &StateDir) -> Result<()> {
     Ok(())
 }
 
+/// Starts all nodes at once: most of the time each waits for the kernel.
+fn start_nodes(state: &StateDir, settings: &Settings, template: &Path) -> Result<()> {
+    thread::scope(|scope| {
+        let starting: Vec<_> = settings
+            .node_numbers()
+            .map(|number| scope.spawn(move || start_node(state, number, template)))
+            .collect();
+        starting.into_iter().try_for_each(|node| match node.join() {
+            Ok(started) => started,
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
+    })
+}
+
 /// Starts a node and attaches it to the lab's switch. `template` fills a node that has no images yet.
 pub(crate) fn start_node(state: &StateDir, number: u8, template: &Path) -> Result<()> {
     let router = Place::ControlPlane.await_holder(state, PATIENCE)?;
@@ -227,7 +243,7 @@ pub(crate) fn start_node(state: &StateDir, number: u8, template: &Path) -> Resul
     if attached.exists() {
         fs::remove_file(&attached)?;
     }
-    let mut words = launch(state, cgroups::CONTROL_PLANE);
+    let mut words = launch(state);
     words.push("--".to_owned());
     machine(
         &mut words,
@@ -321,29 +337,23 @@ fn await_nodes(state: &StateDir, settings: &Settings) -> Result<()> {
     run(&mut kubectl(state, &words)).map(drop)
 }
 
-fn await_workloads(state: &StateDir, options: &Options) -> Result<()> {
-    let mut workloads = vec![
-        ("kube-flannel", "daemonset/kube-flannel-ds"),
-        ("kube-system", "daemonset/kube-proxy"),
-    ];
-    if options.network_policy {
-        workloads.push(("kube-system", "daemonset/netpol"));
-    }
-    workloads.push(("kube-system", "deployment/coredns"));
-    for (namespace, workload) in workloads {
-        run(&mut kubectl(
-            state,
-            &[
-                "--namespace",
-                namespace,
-                "rollout",
-                "status",
-                workload,
-                "--timeout=120s",
-            ],
-        ))?;
-    }
-    Ok(())
+fn apply(state: &StateDir, manifests: &str) -> Result<()> {
+    run_with_input(&mut kubectl(state, &["apply", "--filename=-"]), manifests).map(drop)
+}
+
+fn await_rollout(state: &StateDir, namespace: &str, workload: &str) -> Result<()> {
+    run(&mut kubectl(
+        state,
+        &[
+            "--namespace",
+            namespace,
+            "rollout",
+            "status",
+            workload,
+            "--timeout=120s",
+        ],
+    ))
+    .map(drop)
 }
 
 /// Waits until each node resolves a name through the cluster's DNS Service: a pod that is ready says nothing
