@@ -8,6 +8,7 @@ mod image_tar;
 mod images;
 mod template;
 
+use std::fmt::Write;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -37,5 +38,14 @@ pub(crate) fn parts(progress: &Progress) -> Result<Parts> {
         kube: programs.kube,
         coredns: programs.coredns,
         template,
+    })
+}
+
+/// Two small digits per byte, as digests are written.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
     })
 }

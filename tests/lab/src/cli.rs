@@ -13,7 +13,7 @@ use crate::plan::MAX_NODES;
 use crate::progress::{note, result};
 use crate::requirements::{self, Missing};
 use crate::state::{Options, ProxyMode, StateDir};
-use crate::{Lab, User, down, health, inside, leftovers, up};
+use crate::{Lab, User, demo, down, health, inside, leftovers, suite, up};
 
 /// A real Kubernetes cluster of several nodes on this machine, for tests.
 #[derive(Debug, Parser)]
@@ -85,6 +85,14 @@ enum Command {
         /// As apiserver or kubelet@node1; an unknown one lists those that there are.
         component: String,
     },
+    /// Install and build what is missing, start the lab and run the plugin on it.
+    Demo,
+    /// Run all tests: those without a cluster, then those on a lab of their own.
+    Test {
+        /// Only the end-to-end tests that need no access to nodes, on this cluster.
+        #[arg(long, value_name = "FILE")]
+        kubeconfig: Option<PathBuf>,
+    },
     /// First process of a place.
     #[command(name = "__control-plane", hide = true)]
     InsideControlPlane { state: PathBuf },
@@ -131,6 +139,16 @@ struct UpOptions {
 }
 
 impl UpOptions {
+    /// What `up` takes when nothing is said.
+    fn default_options() -> Options {
+        Options {
+            nodes: 3,
+            proxy_mode: ProxyMode::Iptables,
+            dual_stack: false,
+            network_policy: true,
+        }
+    }
+
     fn options(&self) -> Options {
         Options {
             nodes: self.nodes,
@@ -189,6 +207,15 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::KubeletStop { node } => Lab::open(&cli.name)?.kubelet_stop(&node)?,
         Command::KubeletStart { node } => Lab::open(&cli.name)?.kubelet_start(&node)?,
         Command::Logs { component } => logs(&state, &component)?,
+        Command::Demo => return demo::demo(&state, &UpOptions::default_options()),
+        Command::Test {
+            kubeconfig: Some(file),
+        } => return suite::on_a_cluster(&file),
+        Command::Test { kubeconfig: None } => {
+            // Not the lab that somebody may be working on.
+            let state = StateDir::of(&format!("{}-test", cli.name))?;
+            return suite::on_a_lab(&state, &UpOptions::default_options());
+        }
         Command::InsideControlPlane { state } => inside::control_plane::run(&StateDir::at(&state)?)?,
         Command::InsideOutside { state } => inside::outside::run(&StateDir::at(&state)?)?,
         Command::InsideNode { state, number } => inside::node::run(&StateDir::at(&state)?, number)?,
@@ -285,16 +312,7 @@ mod tests {
         let Command::Up(up) = parse("lab up").unwrap().command else {
             panic!("not up")
         };
-        let options = up.options.options();
-        assert_eq!(
-            options,
-            Options {
-                nodes: 3,
-                proxy_mode: ProxyMode::Iptables,
-                dual_stack: false,
-                network_policy: true
-            }
-        );
+        assert_eq!(up.options.options(), UpOptions::default_options());
     }
 
     #[test]

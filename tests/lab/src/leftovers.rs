@@ -4,6 +4,7 @@ use std::fs;
 
 use crate::cgroups;
 use crate::command::{program, run};
+use crate::plan::LINK_PREFIX;
 use crate::state::{Settings, StateDir};
 
 /// One line per thing that exists: processes, mounts, links, routes, rules, control groups, files.
@@ -38,7 +39,25 @@ pub(crate) fn of(state: &StateDir, settings: Option<&Settings>) -> Vec<String> {
             found.extend(lines_with("rule", &[tool], &end));
         }
     }
+    found.extend(orphaned_links());
     found
+}
+
+/// Links into labs of which nothing else is left.
+fn orphaned_links() -> Vec<String> {
+    let known: Vec<String> = StateDir::all()
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|name| StateDir::of(name).ok()?.settings().ok()??.leg().ok())
+        .map(crate::plan::Leg::link)
+        .collect();
+    let links = run(&mut program("ip", ["-oneline", "link"])).unwrap_or_default();
+    links
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(1)?.split([':', '@']).next())
+        .filter(|link| link.starts_with(LINK_PREFIX) && !known.iter().any(|name| name == link))
+        .map(|link| format!("link {link}, which belongs to no lab"))
+        .collect()
 }
 
 /// Processes in the lab's groups, and those that run a program of the lab or see its files mounted.

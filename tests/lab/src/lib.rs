@@ -12,9 +12,11 @@
 //! ```
 
 mod build;
+mod cargo;
 mod cgroups;
 pub mod cli;
 mod command;
+mod demo;
 mod down;
 mod error;
 mod health;
@@ -27,6 +29,7 @@ mod plan;
 mod progress;
 mod requirements;
 mod state;
+mod suite;
 mod up;
 
 use std::path::PathBuf;
@@ -248,6 +251,6 @@ impl Inside<'_> {
                 lab: self.lab.name().to_owned(),
                 place: self.place.to_string(),
             })?;
-        Ok(self.place.enter(holder, words))
+        Ok(places::enter(holder, words))
     }
 }

@@ -86,22 +86,6 @@ impl Place {
             sleep(Duration::from_millis(10));
         }
     }
-
-    /// The command that runs `words` in the place that `holder` holds. Its working directory is `/`.
-    pub(crate) fn enter<S: AsRef<OsStr>>(&self, holder: i32, words: impl IntoIterator<Item = S>) -> Command {
-        let mut command = Command::new("nsenter");
-        command.args([
-            "--target",
-            &holder.to_string(),
-            "--mount",
-            "--net",
-            "--uts",
-            "--pid",
-            "--",
-        ]);
-        command.args(words);
-        command
-    }
 }
 
 impl std::fmt::Display for Place {
@@ -112,6 +96,22 @@ impl std::fmt::Display for Place {
             Self::Node(node) => f.write_str(node),
         }
     }
+}
+
+/// The command that runs `words` in the place that `holder` holds. Its working directory is `/`.
+pub(crate) fn enter<S: AsRef<OsStr>>(holder: i32, words: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new("nsenter");
+    command.args([
+        "--target",
+        &holder.to_string(),
+        "--mount",
+        "--net",
+        "--uts",
+        "--pid",
+        "--",
+    ]);
+    command.args(words);
+    command
 }
 
 /// A program of this machine, with this machine's files and pids, in the network of `holder`.

@@ -12,6 +12,9 @@ pub(crate) const MAX_LABS: u8 = 64;
 /// How many nodes a lab can have; a limit of the machine rather than of the plan.
 pub(crate) const MAX_NODES: u8 = 20;
 
+/// How the name of this machine's link into a lab starts.
+pub(crate) const LINK_PREFIX: &str = "nclab";
+
 /// The network that the legs are cut from (198.18.0.0/15 is reserved for tests of network devices).
 const LEGS: [u8; 3] = [198, 18, 10];
 
@@ -76,7 +79,7 @@ impl Leg {
 
     /// The name of this machine's link into the lab.
     pub(crate) fn link(self) -> String {
-        format!("nclab{}", self.0)
+        format!("{LINK_PREFIX}{}", self.0)
     }
 }
 

@@ -16,13 +16,13 @@ use crate::health::{self, Health};
 use crate::inside::{control_plane, node, outside};
 use crate::manifests;
 use crate::pki;
-use crate::places::{Place, in_network_of, turn_off_offloads};
+use crate::places::{Place, enter, in_network_of, turn_off_offloads};
 use crate::plan::{self, Leg};
 use crate::progress::Progress;
 use crate::state::{Options, Settings, StateDir};
 
 /// How long one step of the start may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Starts the lab, or says that it is up already.
 ///
@@ -53,7 +53,7 @@ pub(crate) fn up(state: &StateDir, options: &Options) -> Result<()> {
     }
     let parts = build::parts(&progress)?;
     down::clear(state)?;
-    let settings = state.create(options, |leg| is_free(leg))?;
+    let settings = state.create(options, is_free)?;
     link(&parts.kube, &state.program("kube"))?;
     link(&parts.kube, &state.program("kubectl"))?;
     link(&parts.coredns, &state.program("coredns"))?;
@@ -278,7 +278,7 @@ pub(crate) fn start_node(state: &StateDir, number: u8, template: &Path) -> Resul
 
 /// Starts a program inside of the lab, seen from this machine's side of it.
 fn spawn_in(state: &StateDir, router: i32, words: &[String], log: &str) -> Result<()> {
-    let mut command = Place::ControlPlane.enter(router, words);
+    let mut command = enter(router, words);
     spawn_command(state, &mut command, log)
 }
 

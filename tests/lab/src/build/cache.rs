@@ -111,13 +111,7 @@ impl Key {
 
     /// The key as it stands in the name of an entry.
     fn text(&self) -> String {
-        self.0
-            .clone()
-            .finalize()
-            .iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        super::hex(&self.0.clone().finalize()[..8])
     }
 }
 

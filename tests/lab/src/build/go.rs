@@ -88,7 +88,7 @@ fn linker_flags(name: &str) -> String {
             ("gitMinor", minor),
             ("gitTreeState", "clean"),
         ] {
-            flags.push_str(&format!(" -X {VERSION_PACKAGE}.{variable}={value}"));
+            flags.extend([" -X ", VERSION_PACKAGE, ".", variable, "=", value]);
         }
     }
     flags

@@ -38,7 +38,7 @@ pub(crate) fn run(state: &StateDir, number: u8) -> Result<()> {
     nix::unistd::sethostname(&node.name)?;
     node.files()?;
     node.network()?;
-    let containerd = node.containerd_config()?;
+    let containerd = containerd_config()?;
     let kubelet = node.kubelet_config()?;
     node.run(&containerd, &kubelet)
 }
@@ -139,32 +139,6 @@ impl Node<'_> {
         set_kernel(&[("ipv4/ip_forward", "1"), ("ipv6/conf/all/forwarding", "1")])
     }
 
-    fn containerd_config(&self) -> Result<String> {
-        let path = "/etc/containerd/config.toml";
-        fs::create_dir_all("/etc/containerd")?;
-        fs::write(
-            path,
-            format!(
-                "version = 2
-
-[grpc]
-  address = \"{CONTAINERD_SOCKET}\"
-
-[plugins.\"io.containerd.grpc.v1.cri\"]
-  # Lowering the score below the parent's needs a capability that a container on the way may lack.
-  restrict_oom_score_adj = true
-  sandbox_image = \"{PAUSE_IMAGE}\"
-  [plugins.\"io.containerd.grpc.v1.cri\".containerd]
-    snapshotter = \"overlayfs\"
-  [plugins.\"io.containerd.grpc.v1.cri\".cni]
-    bin_dir = \"/opt/cni/bin\"
-    conf_dir = \"/etc/cni/net.d\"
-"
-            ),
-        )?;
-        Ok(path.to_owned())
-    }
-
     fn kubelet_config(&self) -> Result<String> {
         let path = "/var/lib/kubelet/config.yaml";
         let pki = |file: &str| self.state.pki(file).display().to_string();
@@ -226,6 +200,33 @@ impl Node<'_> {
         ];
         supervisor::run(self.state, services)
     }
+}
+
+/// Writes containerd's configuration where it is looked for.
+fn containerd_config() -> Result<String> {
+    let path = "/etc/containerd/config.toml";
+    fs::create_dir_all("/etc/containerd")?;
+    fs::write(
+        path,
+        format!(
+            "version = 2
+
+[grpc]
+  address = \"{CONTAINERD_SOCKET}\"
+
+[plugins.\"io.containerd.grpc.v1.cri\"]
+  # Lowering the score below the parent's needs a capability that a container on the way may lack.
+  restrict_oom_score_adj = true
+  sandbox_image = \"{PAUSE_IMAGE}\"
+  [plugins.\"io.containerd.grpc.v1.cri\".containerd]
+    snapshotter = \"overlayfs\"
+  [plugins.\"io.containerd.grpc.v1.cri\".cni]
+    bin_dir = \"/opt/cni/bin\"
+    conf_dir = \"/etc/cni/net.d\"
+"
+        ),
+    )?;
+    Ok(path.to_owned())
 }
 
 /// Fills a node's containerd root from the template. Blobs and unpacked layers are never written again, so

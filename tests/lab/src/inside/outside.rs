@@ -24,7 +24,7 @@ pub(crate) const ATTACHED: &str = "outside.attached";
 const HTTP: u16 = 80;
 const ECHO: u16 = 7;
 /// A client that says nothing for this long is sent away.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Never returns while the lab stands.
 pub(crate) fn run(state: &StateDir) -> Result<()> {

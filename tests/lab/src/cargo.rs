@@ -1,0 +1,72 @@
+//! Calling cargo on the workspace that this program belongs to.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::command::{program, run};
+
+/// The plugin's package, and the program that it becomes.
+pub(crate) const PLUGIN: &str = "kubectl-netcheck";
+
+/// The root of the workspace.
+pub(crate) fn workspace() -> &'static Path {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.ancestors().nth(2).unwrap_or(own)
+}
+
+/// cargo with these arguments, at the root of the workspace.
+pub(crate) fn cargo(words: &[&str]) -> Command {
+    let mut command = program(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), words);
+    command.current_dir(workspace());
+    command
+}
+
+/// Where the release build lies.
+pub(crate) fn release_directory() -> Result<PathBuf> {
+    let text = run(&mut cargo(&[
+        "metadata",
+        "--format-version=1",
+        "--no-deps",
+        "--locked",
+    ]))?;
+    let metadata: serde_json::Value = serde_json::from_str(&text).context("read `cargo metadata`")?;
+    let target = metadata["target_directory"]
+        .as_str()
+        .context("`cargo metadata` names no target directory")?;
+    Ok(Path::new(target).join("release"))
+}
+
+/// `PATH` with the plugin in front, and at its end the lab's own kubectl for machines that have none.
+pub(crate) fn path_with_plugin(plugin: &Path, lab_programs: Option<&Path>) -> Result<std::ffi::OsString> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let directories = std::iter::once(plugin.to_owned())
+        .chain(std::env::split_paths(&path))
+        .chain(lab_programs.map(Path::to_owned));
+    std::env::join_paths(directories).context("extend PATH")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_workspace_is_the_one_that_has_the_plugin() {
+        assert!(
+            workspace()
+                .join("plugins")
+                .join(PLUGIN)
+                .join("Cargo.toml")
+                .exists()
+        );
+    }
+
+    #[test]
+    fn the_plugin_is_found_first_and_the_labs_kubectl_last() {
+        let path = path_with_plugin(Path::new("/plugin"), Some(Path::new("/lab/bin"))).unwrap();
+        let directories: Vec<_> = std::env::split_paths(&path).collect();
+        assert_eq!(directories.first().unwrap(), Path::new("/plugin"));
+        assert_eq!(directories.last().unwrap(), Path::new("/lab/bin"));
+    }
+}

@@ -1,0 +1,277 @@
+//! Everything that is checked, in one command.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context, Result};
+
+use crate::cargo::{self, PLUGIN, cargo};
+use crate::progress::{Progress, note, result};
+use crate::requirements::{self, Missing};
+use crate::state::{Options, StateDir};
+use crate::{User, down, leftovers, up};
+
+/// Lets the test of `up` and `down` start labs of its own; without it, it says that it was skipped.
+const LIFECYCLE: &str = "NETCHECK_LAB_LIFECYCLE";
+
+/// What came of one step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Outcome {
+    name: String,
+    failed: bool,
+    tests: Tally,
+}
+
+/// How many tests did what, as cargo prints it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    passed: u32,
+    failed: u32,
+    skipped: u32,
+}
+
+impl Tally {
+    /// Counts one line of what cargo and the tests print. A test that prints `skipped:` has passed for cargo,
+    /// which knows no third way.
+    fn read(&mut self, line: &str) {
+        if let Some(counts) = line.trim_start().strip_prefix("test result: ") {
+            self.passed += count_before(counts, " passed");
+            self.failed += count_before(counts, " failed");
+            self.skipped += count_before(counts, " ignored");
+        } else if line.contains("skipped: ") {
+            self.skipped += 1;
+            self.passed = self.passed.saturating_sub(1);
+        }
+    }
+}
+
+fn count_before(counts: &str, word: &str) -> u32 {
+    let number = counts
+        .split_once(word)
+        .and_then(|(before, _)| before.rsplit(' ').next());
+    number.and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+/// The checks that need no cluster, then those on a lab that is started for them and ended again.
+pub(crate) fn on_a_lab(state: &StateDir, options: &Options) -> Result<ExitCode> {
+    requirements::ensure(Missing::Install)?;
+    let mut steps = Vec::new();
+    steps.push(step("formatting", &mut cargo(&["fmt", "--all", "--check"])));
+    let clippy = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "--deny=warnings",
+    ];
+    steps.push(step("clippy", &mut cargo(&clippy)));
+    let tests = ["test", "--workspace", "--locked", "--", "--show-output"];
+    steps.push(step("unit tests", without_cluster(&mut cargo(&tests))));
+    steps.push(build_plugin());
+
+    let before = state.settings()?;
+    let started = up::up(state, options);
+    if let Err(error) = &started {
+        note(format_args!("error: {error:#}"));
+    }
+    steps.push(Outcome {
+        name: "lab up".to_owned(),
+        failed: started.is_err(),
+        ..Outcome::default()
+    });
+    let settings = state.settings()?.or(before);
+    if started.is_ok() {
+        let path = cargo::path_with_plugin(&cargo::release_directory()?, Some(&state.path().join("bin")))?;
+        let kubeconfig = state.kubeconfig(User::Admin.file());
+        steps.push(step(
+            "end to end",
+            end_to_end(&kubeconfig, &path).env("NETCHECK_LAB", state.name()),
+        ));
+    }
+    let ended = down::down(state);
+    if let Err(error) = &ended {
+        note(format_args!("error: {error:#}"));
+    }
+    steps.push(Outcome {
+        name: "lab down".to_owned(),
+        failed: ended.is_err(),
+        ..Outcome::default()
+    });
+    let left = leftovers::of(state, settings.as_ref());
+    for one in &left {
+        note(format_args!("left over: {one}"));
+    }
+    steps.push(Outcome {
+        name: "nothing left".to_owned(),
+        failed: !left.is_empty(),
+        ..Outcome::default()
+    });
+    let lifecycle = [
+        "test",
+        "--locked",
+        "--package=lab",
+        "--test=lifecycle",
+        "--",
+        "--test-threads=1",
+        "--show-output",
+    ];
+    steps.push(step(
+        "lab lifecycle",
+        without_cluster(&mut cargo(&lifecycle)).env(LIFECYCLE, "1"),
+    ));
+    Ok(summary(&steps))
+}
+
+/// The end-to-end tests that need no access to nodes, on somebody's cluster.
+pub(crate) fn on_a_cluster(kubeconfig: &Path) -> Result<ExitCode> {
+    let kubeconfig = std::path::absolute(kubeconfig).context("find the kubeconfig")?;
+    anyhow::ensure!(
+        kubeconfig.is_file(),
+        "there is no kubeconfig {}",
+        kubeconfig.display()
+    );
+    let mut steps = vec![build_plugin()];
+    let path = cargo::path_with_plugin(&cargo::release_directory()?, None)?;
+    steps.push(step(
+        "end to end",
+        end_to_end(&kubeconfig, &path).env_remove("NETCHECK_LAB"),
+    ));
+    Ok(summary(&steps))
+}
+
+fn build_plugin() -> Outcome {
+    step(
+        "plugin",
+        &mut cargo(&["build", "--release", "--locked", "--package", PLUGIN]),
+    )
+}
+
+fn end_to_end(kubeconfig: &PathBuf, path: &OsString) -> Command {
+    let words = [
+        "test",
+        "--release",
+        "--locked",
+        "--package=e2e",
+        "--",
+        "--test-threads=1",
+        "--show-output",
+    ];
+    let mut command = cargo(&words);
+    command.env("KUBECONFIG", kubeconfig).env("PATH", path);
+    command
+}
+
+/// A test without a lab must not find one by the environment of whoever started us.
+fn without_cluster(command: &mut Command) -> &mut Command {
+    command
+        .env_remove("KUBECONFIG")
+        .env_remove("NETCHECK_LAB")
+        .env_remove(LIFECYCLE)
+}
+
+/// Runs one step, passes on what it prints, and counts its tests.
+fn step(name: &str, command: &mut Command) -> Outcome {
+    Progress::new().line(name, "…");
+    let mut outcome = Outcome {
+        name: name.to_owned(),
+        ..Outcome::default()
+    };
+    match watch(command, &mut outcome.tests) {
+        Ok(well) => outcome.failed = !well,
+        Err(error) => {
+            note(format_args!("error: {error:#}"));
+            outcome.failed = true;
+        }
+    }
+    outcome
+}
+
+fn watch(command: &mut Command, tests: &mut Tally) -> Result<bool> {
+    let mut child = command.stdout(Stdio::piped()).spawn().context("start cargo")?;
+    if let Some(output) = child.stdout.take() {
+        for line in BufReader::new(output).lines() {
+            let line = line.context("read what cargo prints")?;
+            tests.read(&line);
+            result(&line);
+        }
+    }
+    Ok(child.wait().context("wait for cargo")?.success())
+}
+
+/// Prints a line per step; the status says whether all went well.
+fn summary(steps: &[Outcome]) -> ExitCode {
+    result("");
+    for step in steps {
+        result(summary_line(step));
+    }
+    if steps.iter().any(|step| step.failed) {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+fn summary_line(step: &Outcome) -> String {
+    let Outcome { name, failed, tests } = step;
+    let word = if *failed { "FAILED" } else { "ok" };
+    if *tests == Tally::default() {
+        return format!("{name:<14} {word}");
+    }
+    format!(
+        "{name:<14} {word:<7} {} passed, {} failed, {} skipped",
+        tests.passed, tests.failed, tests.skipped
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tests_are_counted_over_several_programs() {
+        let mut tally = Tally::default();
+        for line in [
+            "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s",
+            "skipped: KUBECONFIG names no cluster",
+            "test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s",
+        ] {
+            tally.read(line);
+        }
+        assert_eq!(
+            tally,
+            Tally {
+                passed: 14,
+                failed: 2,
+                skipped: 2
+            }
+        );
+    }
+
+    #[test]
+    fn a_skipped_test_is_not_counted_as_passed() {
+        let mut tally = Tally::default();
+        tally.read("test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
+        tally.read("skipped: needs root");
+        assert_eq!(
+            tally,
+            Tally {
+                passed: 0,
+                failed: 0,
+                skipped: 1
+            }
+        );
+    }
+
+    #[test]
+    fn a_step_without_tests_shows_no_counts() {
+        let step = Outcome {
+            name: "clippy".to_owned(),
+            failed: true,
+            tests: Tally::default(),
+        };
+        assert_eq!(summary_line(&step), "clippy         FAILED");
+    }
+}
