@@ -41,6 +41,12 @@ struct Args {
     /// Which taints to tolerate.
     #[arg(long)]
     toleration: Vec<String>,
+    /// Believe that every node has this image, and a small one: to see what follows when it has not.
+    #[arg(long)]
+    believe: Option<String>,
+    /// How long to wait between the start and the work, in seconds: to break something in between.
+    #[arg(long, default_value_t = 0)]
+    pause: u64,
     /// How long to stay when all is done, in seconds.
     #[arg(long, default_value_t = 0)]
     stay: u64,
@@ -88,7 +94,11 @@ async fn main() -> anyhow::Result<()> {
                 names: image.names.clone(),
                 size_bytes: image.size_bytes,
             });
-            NodeTarget::new(&read.node, images.collect())
+            let believed = args.believe.iter().map(|name| NodeImage {
+                names: vec![name.clone()],
+                size_bytes: Some(1),
+            });
+            NodeTarget::new(&read.node, images.chain(believed).collect())
         })
         .collect();
     let cancel = CancellationToken::new();
@@ -100,6 +110,7 @@ async fn main() -> anyhow::Result<()> {
     });
     let progress = Lines(began);
     let work = async |run: &probe::ProbeRun| {
+        tokio::time::sleep(Duration::from_secs(args.pause)).await;
         let started = Instant::now();
         let ready: Vec<_> = run
             .placement()

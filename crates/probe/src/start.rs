@@ -1,6 +1,7 @@
 //! Starts the probe pods of a run and waits until each is Ready or is known never to be.
 
 mod create;
+mod event;
 mod slot;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,6 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Api;
-use observation::ProbePod;
 use report::{Gap, GapReason};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{self, UnboundedSender};
@@ -18,10 +18,10 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::event::{Event, Started, Wanted};
 use self::slot::{Ready, Slot, finish, slots, timed_out};
-use crate::agent::Architecture;
 use crate::follow;
-use crate::kubelet::{self, KubeletView};
+use crate::kubelet;
 use crate::names::{self, Role};
 use crate::over::{self, Again, Over};
 use crate::pod::{self, PodPlan};
@@ -31,46 +31,6 @@ use crate::removal;
 use crate::site::Site;
 use crate::standing::{self, Standing};
 use crate::trouble::{Trouble, within};
-
-/// A node where a pod is wanted, with the images to try.
-#[derive(Clone, Debug)]
-pub(crate) struct Wanted {
-    pub(crate) node: String,
-    pub(crate) architecture: Architecture,
-    /// Best first; at least one.
-    pub(crate) images: Vec<String>,
-}
-
-/// What became of each node.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Started {
-    pub(crate) ready: BTreeMap<String, ProbePod>,
-    pub(crate) failed: BTreeMap<String, Gap>,
-    pub(crate) notes: Vec<String>,
-}
-
-/// What the loop hears of.
-#[derive(Debug)]
-pub(crate) enum Event {
-    /// The API server took a pod, or did not.
-    Answered {
-        slot: usize,
-        attempt: u32,
-        result: Result<(), Trouble>,
-    },
-    /// A pod is there or has changed.
-    Seen(Box<Pod>),
-    /// A pod is gone.
-    Gone(Box<Pod>),
-    /// A kubelet that had done nothing was looked at.
-    Kubelet { slot: usize, view: Box<KubeletView> },
-    /// The events of a pod that hangs were looked at.
-    Hanging {
-        slot: usize,
-        attempt: u32,
-        result: Result<Option<Over>, Trouble>,
-    },
-}
 
 /// Creations under way at once.
 const CREATING: usize = 16;

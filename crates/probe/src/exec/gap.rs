@@ -65,12 +65,12 @@ fn judge(place: &Place<'_>, trouble: &Trouble, words: &str, what: String) -> Gap
             format!("the probe pod on {node} is gone: {words}"),
             None,
         ),
-        Trouble::Refused(_)
-            if words.contains("error dialing backend") || words.contains("No agent available") =>
-        {
+        Trouble::Refused(_) if is_unreachable(words) => {
+            // What comes before names the whole request, command line and all.
+            let dial = words.find("dial tcp").map_or(words, |at| &words[at..]);
             (
                 GapReason::Failed,
-                format!("the API server cannot reach the kubelet of {node}: {words}"),
+                format!("the API server cannot reach the kubelet of {node}: {dial}"),
                 Some(unreachable),
             )
         }
@@ -103,6 +103,19 @@ fn judge(place: &Place<'_>, trouble: &Trouble, words: &str, what: String) -> Gap
         message,
         hint,
     }
+}
+
+/// The words of API servers that have no way to a kubelet: before WebSockets were translated (1.30), since then, and behind
+/// a konnectivity proxy.
+fn is_unreachable(words: &str) -> bool {
+    [
+        "error dialing backend",
+        "dial tcp",
+        "error sending request",
+        "No agent available",
+    ]
+    .iter()
+    .any(|mark| words.contains(mark))
 }
 
 #[cfg(test)]
@@ -162,12 +175,19 @@ mod tests {
                 .contains("create pods --subresource=exec -n shop")
         );
 
-        let dial = "error dialing backend: dial tcp 172.30.0.13:10250: connect: connection refused";
-        let kubelet = gap_of(refused(500, dial), b"");
-        assert_eq!(
-            kubelet.message,
-            format!("the API server cannot reach the kubelet of node3: {dial}")
-        );
+        let dial = "dial tcp 172.30.0.13:10250: connect: connection refused";
+        for words in [
+            format!("error dialing backend: {dial}"),
+            format!(
+                "Internal error occurred: error sending request: Post \"https://172.30.0.13:10250/exec/shop/p/netprobe?command=run\": {dial}"
+            ),
+        ] {
+            let kubelet = gap_of(refused(500, &words), b"");
+            assert_eq!(
+                kubelet.message,
+                format!("the API server cannot reach the kubelet of node3: {dial}")
+            );
+        }
 
         let hung = gap_of(Trouble::TimedOut(CONNECT), b"");
         assert_eq!(hung.why, GapReason::TimedOut { after_ms: 10_000 });

@@ -59,19 +59,20 @@ async fn a_connection_that_breaks_before_the_first_answer_is_tried_again() {
 #[tokio::test]
 async fn a_kubelet_that_the_api_server_cannot_reach_is_called_so() {
     let api = FakeApi::start(Config::new(cluster_of(3)).quick());
-    let words = "error dialing backend: dial tcp 172.16.0.10:10250: connect: connection refused";
+    let dial = "dial tcp 172.16.0.10:10250: connect: connection refused";
+    let words = format!("error dialing backend: {dial}");
     api.inject_exec(ExecFault::new(
         "*",
         ExecEffect::Refuse {
             code: 500,
-            message: words.to_owned(),
+            message: words,
         },
     ));
     let executed = ask(&api).await;
     let gap = executed.seen.gap().unwrap();
     assert_eq!(
         gap.message,
-        format!("the API server cannot reach the kubelet of node-001: {words}")
+        format!("the API server cannot reach the kubelet of node-001: {dial}")
     );
     assert_eq!(count(&api, "get", "/exec"), 3);
     see_nothing_left(&api).await;
