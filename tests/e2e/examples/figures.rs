@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use probe::agent::{Architecture, agent};
+use probe::{Architecture, agent};
 use testkit::{Config, FakeApi, cluster_of};
 
 fn main() {
@@ -49,7 +49,7 @@ fn main() {
     }
 }
 
-fn simulated(plugin: &Path, nodes: usize) {
+fn simulated(plugin: &Path, nodes: u32) {
     let api = FakeApi::start(Config::new(cluster_of(nodes)));
     println!("pod-to-pod on {nodes} simulated nodes (kubelets take 300 ms, network all well)");
     let mut command = Command::new(plugin);
@@ -60,15 +60,8 @@ fn simulated(plugin: &Path, nodes: usize) {
     let before = api.requests().len();
     command.args(["-o", "json"]);
     print_cost(&mut command);
-    let calls = api.requests().len() - before;
-    println!(
-        "  requests that the server saw {calls}, per node {:.1}",
-        to_f64(calls) / to_f64(nodes)
-    );
-}
-
-fn to_f64(count: usize) -> f64 {
-    u32::try_from(count).map_or(f64::INFINITY, f64::from)
+    let calls = u32::try_from(api.requests().len() - before).expect("fewer");
+    println!("  requests that the server saw {calls}, per node {:.1}", f64::from(calls) / f64::from(nodes));
 }
 
 fn print_cost(command: &mut Command) {

@@ -14,7 +14,7 @@ fn every_pair_passes_and_nothing_is_left() {
     let run = bench.netcheck(&["pod-to-pod", "-o", "json"]);
     assert_eq!(run.code, Some(0), "{run}");
     let report = run.json();
-    assert_eq!(report["verdict"], "Pass", "{run}");
+    assert_eq!(report["verdict"], "pass", "{run}");
     assert_eq!(report["rootCauses"], serde_json::json!([]), "{run}");
     assert_eq!(bench.leftovers(), Vec::<String>::new());
     let after = bench.objects();

@@ -1,0 +1,615 @@
+//! The invocations: flags × kubeconfigs × environments.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use tempfile::TempDir;
+
+use crate::pki::Pki;
+use crate::server::Server;
+
+/// One invocation of both programs.
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) ours: Vec<String>,
+    pub(crate) theirs: Vec<String>,
+    pub(crate) variables: Vec<(String, String)>,
+    /// kubectl is run as `get --raw`, which needs no discovery and takes the most common way through its errors.
+    pub(crate) raw: bool,
+    pub(crate) expected: Expected,
+}
+
+/// What the two have in common.
+#[derive(Clone, Copy)]
+pub(crate) enum Expected {
+    /// Everything.
+    Same,
+    /// The request, while the texts contain these: the words of a TLS library or of a YAML parser are its own.
+    Texts {
+        ours: &'static str,
+        theirs: &'static str,
+    },
+    /// Not even the request: we refuse what kubectl does silently, or do what it does not.
+    RequestDiffers {
+        ours: &'static str,
+        theirs: &'static str,
+    },
+}
+
+/// The files of all cases, in a directory of their own.
+pub(crate) struct Files {
+    directory: TempDir,
+    https: u16,
+    http: u16,
+}
+
+impl Files {
+    pub(crate) fn write(pki: &Pki, server: &Server) -> Self {
+        let files = Self {
+            directory: tempfile::tempdir().unwrap(),
+            https: server.https,
+            http: server.http,
+        };
+        let (https, http) = (server.https, server.http);
+        let data = |pem: String| BASE64.encode(pem);
+        let put = |name: &str, text: &str| std::fs::write(files.path().join(name), text).unwrap();
+        std::fs::create_dir_all(files.path().join("sub")).unwrap();
+        std::fs::create_dir_all(files.path().join("home/.kube")).unwrap();
+        put("sub/ca.crt", &pki.authority.pem());
+        put("stranger.crt", &pki.stranger.pem());
+        put("client.crt", &pki.client.pem());
+        put("client.key", &pki.client_key.serialize_pem());
+        put("sub/token", "from-file\n");
+        put("empty", "");
+        put("broken.yaml", "clusters: [");
+        let credential = |status: &str| {
+            format!(
+                r#"{{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":{status}}}"#
+            )
+        };
+        let plugin = |name: &str, status: String| {
+            put(&format!("sub/{name}.json"), &credential(&status));
+            put(
+                &format!("sub/{name}"),
+                &format!("#!/bin/sh\necho to the user >&2\ncat \"$(dirname \"$0\")/{name}.json\"\n"),
+            );
+            make_executable(&files.path().join(format!("sub/{name}")));
+        };
+        plugin("login", r#"{"token":"from-plugin"}"#.to_owned());
+        plugin("forbidden", r#"{"token":"answer-403"}"#.to_owned());
+        let identity = serde_json::json!({
+            "clientCertificateData": pki.client.pem(), "clientKeyData": pki.client_key.serialize_pem(),
+        });
+        plugin("certify", identity.to_string());
+        plugin("nothing", "{}".to_owned());
+        let exec = |command: &str| {
+            format!(
+                "{{exec: {{apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: {command}}}}}"
+            )
+        };
+        let main = format!(
+            "apiVersion: v1\nkind: Config\npreferences: {{}}\ncurrent-context: token\nclusters:\n\
+             - {{name: secure, cluster: {{server: 'https://127.0.0.1:{https}', certificate-authority: ca.crt}}}}\n\
+             - {{name: data, cluster: {{server: 'https://localhost:{https}/', certificate-authority-data: {authority}}}}}\n\
+             - {{name: named, cluster: {{server: 'https://127.0.0.1:{https}', certificate-authority: ca.crt, tls-server-name: kubernetes.example}}}}\n\
+             - {{name: misnamed, cluster: {{server: 'https://127.0.0.1:{https}', certificate-authority: ca.crt, tls-server-name: wrong.example}}}}\n\
+             - {{name: trusting, cluster: {{server: 'https://127.0.0.1:{https}', insecure-skip-tls-verify: true}}}}\n\
+             - {{name: strange, cluster: {{server: 'https://127.0.0.1:{https}', certificate-authority: ../stranger.crt}}}}\n\
+             - {{name: contradiction, cluster: {{server: 'https://127.0.0.1:{https}', certificate-authority: ca.crt, insecure-skip-tls-verify: true}}}}\n\
+             - {{name: no-file, cluster: {{server: 'https://127.0.0.1:{https}', certificate-authority: nope.crt}}}}\n\
+             - {{name: plain, cluster: {{server: 'http://127.0.0.1:{http}'}}}}\n\
+             - {{name: refused, cluster: {{server: 'https://127.0.0.1:1', certificate-authority: ca.crt}}}}\n\
+             - {{name: uncompressed, cluster: {{server: 'https://127.0.0.1:{https}', certificate-authority: ca.crt, disable-compression: true}}}}\n\
+             - {{name: bad-proxy, cluster: {{server: 'https://127.0.0.1:{https}', certificate-authority: ca.crt, proxy-url: 'ftp://x'}}}}\n\
+             - {{name: proxied, cluster: {{server: 'https://127.0.0.1:{https}', certificate-authority: ca.crt, proxy-url: 'http://127.0.0.1:{http}'}}}}\n\
+             - {{name: no-server, cluster: {{certificate-authority: ca.crt}}}}\n\
+             contexts:\n\
+             - {{name: token, context: {{cluster: secure, user: token}}}}\n\
+             - {{name: basic, context: {{cluster: secure, user: basic, namespace: shop}}}}\n\
+             - {{name: certificate, context: {{cluster: data, user: certificate}}}}\n\
+             - {{name: certificate-data, context: {{cluster: data, user: certificate-data}}}}\n\
+             - {{name: both, context: {{cluster: secure, user: both}}}}\n\
+             - {{name: token-file, context: {{cluster: secure, user: token-file}}}}\n\
+             - {{name: token-and-file, context: {{cluster: secure, user: token-and-file}}}}\n\
+             - {{name: exec, context: {{cluster: secure, user: exec}}}}\n\
+             - {{name: exec-certificate, context: {{cluster: secure, user: exec-certificate}}}}\n\
+             - {{name: exec-forbidden, context: {{cluster: secure, user: exec-forbidden}}}}\n\
+             - {{name: exec-missing, context: {{cluster: secure, user: exec-missing}}}}\n\
+             - {{name: exec-empty, context: {{cluster: secure, user: exec-empty}}}}\n\
+             - {{name: exec-incomplete, context: {{cluster: secure, user: exec-incomplete}}}}\n\
+             - {{name: as, context: {{cluster: secure, user: as}}}}\n\
+             - {{name: two-methods, context: {{cluster: secure, user: two-methods}}}}\n\
+             - {{name: keyless, context: {{cluster: secure, user: keyless}}}}\n\
+             - {{name: lost-user, context: {{cluster: plain, user: nobody}}}}\n\
+             - {{name: lost-cluster, context: {{cluster: nowhere, user: token}}}}\n\
+             - {{name: no-server, context: {{cluster: no-server, user: token}}}}\n\
+             users:\n\
+             - {{name: token, user: {{token: secret}}}}\n\
+             - {{name: basic, user: {{username: jane, password: p:w}}}}\n\
+             - {{name: certificate, user: {{client-certificate: ../client.crt, client-key: ../client.key}}}}\n\
+             - {{name: certificate-data, user: {{client-certificate-data: {client}, client-key-data: {key}}}}}\n\
+             - {{name: both, user: {{token: secret, client-certificate: ../client.crt, client-key: ../client.key}}}}\n\
+             - {{name: token-file, user: {{tokenFile: token}}}}\n\
+             - {{name: token-and-file, user: {{token: inline, tokenFile: token}}}}\n\
+             - {{name: exec, user: {exec}}}\n\
+             - {{name: exec-certificate, user: {exec_certificate}}}\n\
+             - {{name: exec-forbidden, user: {exec_forbidden}}}\n\
+             - {{name: exec-missing, user: {exec_missing}}}\n\
+             - {{name: exec-empty, user: {exec_empty}}}\n\
+             - {{name: exec-incomplete, user: {{exec: {{command: ./login}}}}}}\n\
+             - {{name: as, user: {{token: secret, as: bob, as-uid: '7', as-groups: [dev, ops], as-user-extra: {{scopes: [a, b], 'example.com/x': [c]}}}}}}\n\
+             - {{name: two-methods, user: {{token: secret, username: jane}}}}\n\
+             - {{name: keyless, user: {{client-certificate: ../client.crt}}}}\n",
+            authority = data(pki.authority.pem()),
+            client = data(pki.client.pem()),
+            key = data(pki.client_key.serialize_pem()),
+            exec = exec("./login"),
+            exec_certificate = exec("./certify"),
+            exec_forbidden = exec("./forbidden"),
+            exec_missing = exec("no-such-plugin"),
+            exec_empty = exec("./nothing"),
+        );
+        put("sub/main.yaml", &main);
+        put(
+            "home/.kube/config",
+            &format!(
+                "current-context: home\nclusters: [{{name: home, cluster: {{server: 'http://127.0.0.1:{http}'}}}}]\n\
+             contexts: [{{name: home, context: {{cluster: home, namespace: at-home}}}}]\n"
+            ),
+        );
+        // The same names with other contents, and a name of its own.
+        put(
+            "second.yaml",
+            &format!(
+                "current-context: second\nclusters: [{{name: secure, cluster: {{server: 'http://127.0.0.1:1', tls-server-name: wrong}}}}, {{name: more, cluster: {{server: 'http://127.0.0.1:{http}'}}}}]\n\
+             contexts: [{{name: second, context: {{cluster: more, namespace: second}}}}, {{name: token, context: {{cluster: more, namespace: wrong}}}}]\n\
+             users: [{{name: token, user: {{username: wrong, password: wrong}}}}]\n"
+            ),
+        );
+        put("dangling.yaml", "current-context: gone\n");
+        put("pod.yaml", "apiVersion: v1\nkind: Pod\n");
+        files
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.path().join(name).to_string_lossy().into_owned()
+    }
+}
+
+#[cfg(unix)]
+fn make_executable(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[cfg(not(unix))]
+fn make_executable(_path: &Path) {}
+
+/// All of them.
+pub(crate) fn cases(files: &Files) -> Vec<Case> {
+    let main = files.file("sub/main.yaml");
+    let https = format!("https://127.0.0.1:{}", files.https);
+    let http_host = format!("127.0.0.1:{}", files.http);
+    let authority = files.file("sub/ca.crt");
+    let mut all = Vec::new();
+    let mut add = |flags: &str, variables: &[(&str, &str)], raw: bool, expected: Expected| {
+        let flags: Vec<String> = flags
+            .split_whitespace()
+            .map(|word| {
+                word.replace("HTTPS", &https)
+                    .replace("HTTP_HOST", &http_host)
+                    .replace("CA", &authority)
+                    .replace("DIR", &files.file(""))
+            })
+            .collect();
+        let mut environment = vec![
+            ("HOME".to_owned(), files.file("nobody")),
+            ("KUBECONFIG".to_owned(), main.clone()),
+        ];
+        environment.extend(variables.iter().map(|(name, value)| {
+            let value = value
+                .replace("MAIN", &main)
+                .replace("DIR/", &files.file(""))
+                .replace("HTTP_HOST", &http_host);
+            ((*name).to_owned(), value)
+        }));
+        let command: &[&str] = if raw {
+            &["get", "--raw", "/api/v1/namespaces/default/pods"]
+        } else {
+            &["get", "pods", "-o", "name"]
+        };
+        let command = command.iter().map(|word| (*word).to_owned());
+        all.push(Case {
+            name: format!("{} {variables:?}", flags.join(" ")),
+            theirs: command.chain(flags.iter().cloned()).collect(),
+            ours: flags,
+            variables: environment,
+            raw,
+            expected,
+        });
+    };
+    let pods = false;
+    let raw = true;
+
+    // Who asks.
+    for context in [
+        "token",
+        "basic",
+        "certificate",
+        "certificate-data",
+        "both",
+        "token-file",
+        "token-and-file",
+        "exec",
+        "exec-certificate",
+        "as",
+    ] {
+        add(&format!("--context {context}"), &[], raw, Expected::Same);
+    }
+    add("", &[], pods, Expected::Same);
+    add("--token other", &[], raw, Expected::Same);
+    // Up to 1.33 at least the token of the file is sent, whatever the flag says.
+    add(
+        "--context token-file --token other",
+        &[],
+        raw,
+        Expected::RequestDiffers { ours: "", theirs: "" },
+    );
+    add("--context exec --token other", &[], raw, Expected::Same);
+    add("--context certificate --token other", &[], raw, Expected::Same);
+    add("--context basic --token other", &[], raw, Expected::Same);
+    add("--context basic --username joe", &[], raw, Expected::Same);
+    add("--user certificate", &[], raw, Expected::Same);
+    add("--user basic --cluster data", &[], raw, Expected::Same);
+    add(
+        "--client-certificate DIRclient.crt --client-key DIRclient.key",
+        &[],
+        raw,
+        Expected::Same,
+    );
+    add(
+        "--context certificate-data --client-certificate DIRclient.crt --client-key DIRclient.key",
+        &[],
+        raw,
+        Expected::Same,
+    );
+    add(
+        "--client-certificate client.crt --client-key client.key",
+        &[],
+        raw,
+        Expected::Same,
+    );
+    // Whom requests are sent as.
+    add("--as jane", &[], raw, Expected::Same);
+    add(
+        "--as jane --as-group a --as-group b,c --as-uid 42",
+        &[],
+        raw,
+        Expected::Same,
+    );
+    add("--context as --as jane", &[], raw, Expected::Same);
+    add("--context as --as-group one", &[], raw, Expected::Same);
+    add("--as-group one", &[], raw, Expected::Same);
+    add("--as-uid 1", &[], raw, Expected::Same);
+    // Over plain HTTP nobody is told a secret.
+    add("--cluster plain", &[], raw, Expected::Same);
+    add(
+        "--cluster plain --token secret --as jane",
+        &[],
+        raw,
+        Expected::Same,
+    );
+    // Where to.
+    add("--server HTTPS", &[], raw, Expected::Same);
+    add("-s HTTPS --cluster named", &[], raw, Expected::Same);
+    add("-s HTTP_HOST", &[], raw, Expected::Same);
+    add("--cluster named", &[], raw, Expected::Same);
+    add(
+        "--cluster misnamed --tls-server-name kubernetes.example",
+        &[],
+        raw,
+        Expected::Same,
+    );
+    add("--cluster trusting", &[], raw, Expected::Same);
+    add(
+        "--cluster strange --insecure-skip-tls-verify",
+        &[],
+        raw,
+        Expected::Same,
+    );
+    add(
+        "--cluster strange --insecure-skip-tls-verify=true",
+        &[],
+        raw,
+        Expected::Same,
+    );
+    add(
+        "--cluster trusting --insecure-skip-tls-verify=false",
+        &[],
+        raw,
+        Expected::Same,
+    );
+    add(
+        "--cluster strange --certificate-authority CA",
+        &[],
+        raw,
+        Expected::Same,
+    );
+    add("--cluster contradiction", &[], raw, Expected::Same);
+    add("--cluster uncompressed", &[], raw, Expected::Same);
+    add("--disable-compression", &[], raw, Expected::Same);
+    // Which namespace, and how flags may be spelled.
+    for flags in [
+        "-n shop",
+        "-nshop",
+        "-n=shop",
+        "--namespace shop",
+        "--namespace=shop",
+        "-n a -n shop",
+        "--context basic",
+        "--context basic -n other",
+        "--context=basic",
+        "--request_timeout=7s",
+        "--request-timeout 7",
+        "--request-timeout 90s",
+        "--request-timeout 0",
+        "--request-timeout 1500ms",
+    ] {
+        add(flags, &[], pods, Expected::Same);
+    }
+    // Which files.
+    add(
+        "",
+        &[("KUBECONFIG", "DIR/nope:MAIN::DIR/second.yaml:MAIN")],
+        pods,
+        Expected::Same,
+    );
+    add(
+        "--context second",
+        &[("KUBECONFIG", "MAIN:DIR/second.yaml")],
+        pods,
+        Expected::Same,
+    );
+    add(
+        "",
+        &[("KUBECONFIG", "DIR/second.yaml:MAIN")],
+        pods,
+        Expected::Same,
+    );
+    add(
+        "--context basic",
+        &[("KUBECONFIG", "DIR/empty:MAIN")],
+        pods,
+        Expected::Same,
+    );
+    add(
+        "--kubeconfig DIRsub/main.yaml",
+        &[("KUBECONFIG", "DIR/second.yaml")],
+        pods,
+        Expected::Same,
+    );
+    add(
+        "--kubeconfig sub/main.yaml",
+        &[("KUBECONFIG", "")],
+        pods,
+        Expected::Same,
+    );
+    add(
+        "",
+        &[("KUBECONFIG", ""), ("HOME", "DIR/home")],
+        pods,
+        Expected::Same,
+    );
+    add(
+        "--context=",
+        &[("KUBECONFIG", ""), ("HOME", "DIR/home")],
+        pods,
+        Expected::Same,
+    );
+    add("--kubeconfig /nope", &[], raw, Expected::Same);
+    add(
+        "--kubeconfig DIRbroken.yaml",
+        &[],
+        raw,
+        Expected::Texts {
+            ours: "broken.yaml\": yaml: ",
+            theirs: "broken.yaml\": yaml: ",
+        },
+    );
+    add(
+        "--kubeconfig DIRpod.yaml",
+        &[],
+        raw,
+        Expected::Texts {
+            ours: "pod.yaml\": no kind \"Pod\"",
+            theirs: "pod.yaml\": no kind \"Pod\"",
+        },
+    );
+    add("--kubeconfig DIRsub", &[], raw, Expected::Same);
+    // Nothing to go by.
+    add("", &[("KUBECONFIG", "")], raw, Expected::Same);
+    add("", &[("KUBECONFIG", "/nope")], raw, Expected::Same);
+    add(
+        "",
+        &[("KUBECONFIG", ""), ("KUBERNETES_MASTER", "http://HTTP_HOST")],
+        raw,
+        Expected::Same,
+    );
+    // What is missing or contradicts itself.
+    add("--context nope", &[], raw, Expected::Same);
+    add("--cluster nope", &[], raw, Expected::Same);
+    add("--user nope", &[], raw, Expected::Same);
+    add("", &[("KUBECONFIG", "DIR/dangling.yaml")], raw, Expected::Same);
+    add("--cluster no-file", &[], raw, Expected::Same);
+    add("--context keyless", &[], raw, Expected::Same);
+    add("--context two-methods", &[], raw, Expected::Same);
+    add(
+        "--context two-methods --as-group one --cluster no-file",
+        &[],
+        raw,
+        Expected::Same,
+    );
+    add("--context exec-incomplete", &[], raw, Expected::Same);
+    add("--request-timeout never", &[], raw, Expected::Same);
+    add(
+        "--cluster bad-proxy",
+        &[],
+        raw,
+        Expected::Texts {
+            ours: "invalid 'proxy-url' \"ftp://x\" for cluster \"bad-proxy\": unsupported scheme \"ftp\"",
+            theirs: "invalid 'proxy-url' \"ftp://x\" for cluster \"bad-proxy\": unsupported scheme \"ftp\"",
+        },
+    );
+    add(
+        "--context lost-user",
+        &[],
+        raw,
+        Expected::RequestDiffers {
+            ours: "error: auth info \"nobody\" does not exist",
+            theirs: "",
+        },
+    );
+    add(
+        "--context lost-cluster",
+        &[],
+        raw,
+        Expected::RequestDiffers {
+            ours: "error: cluster \"nowhere\" does not exist",
+            theirs: "The connection to the server localhost:8080 was refused",
+        },
+    );
+    add(
+        "--context lost-cluster --server HTTPS --certificate-authority CA",
+        &[],
+        raw,
+        Expected::Same,
+    );
+    add("--context no-server", &[], raw, Expected::Same);
+    // Servers that cannot be reached, or not believed.
+    add("--cluster refused", &[], raw, Expected::Same);
+    add("--server http://127.0.0.1:1", &[], raw, Expected::Same);
+    add("--cluster strange", &[], raw, Expected::Same);
+    add(
+        "--cluster misnamed",
+        &[],
+        raw,
+        Expected::Texts {
+            ours: "Unable to connect to the server: tls: failed to verify certificate: x509: ",
+            theirs: "Unable to connect to the server: tls: failed to verify certificate: x509: ",
+        },
+    );
+    add(
+        "--server https://no-such-host.invalid:6443",
+        &[],
+        raw,
+        Expected::Texts {
+            ours: "Unable to connect to the server: dial tcp: lookup no-such-host.invalid: no such host",
+            theirs: "Unable to connect to the server: dial tcp: lookup no-such-host.invalid",
+        },
+    );
+    // Answers.
+    for answer in ["404", "bare-404"] {
+        add(&format!("--token answer-{answer}"), &[], raw, Expected::Same);
+    }
+    add(
+        "--token answer-bare-401",
+        &[],
+        pods,
+        Expected::Texts {
+            ours: "error: You must be logged in to the server (the server has asked for the client to provide credentials)",
+            theirs: "error: You must be logged in to the server (the server has asked for the client to provide credentials (get pods))",
+        },
+    );
+    for answer in ["403", "401", "500", "429-once", "warning"] {
+        add(&format!("--token answer-{answer}"), &[], pods, Expected::Same);
+    }
+    add(
+        "--token answer-warning --warnings-as-errors",
+        &[],
+        pods,
+        Expected::Same,
+    );
+    add(
+        "--token answer-warning --warnings-as-errors=false",
+        &[],
+        pods,
+        Expected::Same,
+    );
+    // Credential plugins.
+    add("--context exec-forbidden", &[], raw, Expected::Same);
+    add("--context exec-empty", &[], raw, Expected::Same);
+    add(
+        "--context exec-missing",
+        &[],
+        raw,
+        Expected::Texts {
+            ours: "Unable to connect to the server: getting credentials: exec: executable no-such-plugin not found",
+            theirs: "Unable to connect to the server: getting credentials: exec: executable no-such-plugin not found",
+        },
+    );
+    // Proxies.
+    let proxies: &[(&str, &str, &str)] = &[
+        ("https://api.example.invalid:6443", "HTTPS_PROXY", ""),
+        ("https://api.example.invalid:6443", "https_proxy", "other.invalid"),
+        (
+            "https://api.example.invalid:6443",
+            "HTTPS_PROXY",
+            "api.example.invalid",
+        ),
+        (
+            "https://api.example.invalid:6443",
+            "HTTPS_PROXY",
+            "example.invalid",
+        ),
+        (
+            "https://api.example.invalid:6443",
+            "HTTPS_PROXY",
+            ".example.invalid",
+        ),
+        (
+            "https://api.example.invalid:6443",
+            "HTTPS_PROXY",
+            "*.example.invalid,",
+        ),
+        ("https://api.example.invalid:6443", "HTTPS_PROXY", "ample.invalid"),
+        (
+            "https://api.example.invalid:6443",
+            "HTTPS_PROXY",
+            "api.example.invalid:443",
+        ),
+        (
+            "https://api.example.invalid:6443",
+            "HTTPS_PROXY",
+            "api.example.invalid:6443",
+        ),
+        ("https://api.example.invalid:6443", "HTTPS_PROXY", "*"),
+        ("https://api.example.invalid:6443", "HTTPS_PROXY", "localhost,"),
+        ("https://api.example.invalid:6443", "HTTP_PROXY", ""),
+        ("https://192.0.2.1:6443", "HTTPS_PROXY", "192.0.3.0/24"),
+        ("https://192.0.2.1:6443", "HTTPS_PROXY", "192.0.2.0/24"),
+        ("https://192.0.2.1:6443", "HTTPS_PROXY", "192.0.2.1"),
+        ("https://192.0.2.1:6443", "HTTPS_PROXY", "192.0.2.1:443"),
+    ];
+    for (server, variable, no_proxy) in proxies {
+        let variables = [(*variable, "http://HTTP_HOST"), ("NO_PROXY", no_proxy)];
+        let flags = format!("--server {server} --request-timeout 1s");
+        // What becomes of the connection depends on the network that this runs in.
+        add(&flags, &variables, raw, Expected::Texts { ours: "", theirs: "" });
+    }
+    add("", &[("HTTPS_PROXY", "http://127.0.0.1:1")], raw, Expected::Same);
+    add(
+        "--cluster proxied",
+        &[("NO_PROXY", "*")],
+        raw,
+        Expected::Texts {
+            ours: "Unable to connect to the server: ",
+            theirs: "Unable to connect to the server: ",
+        },
+    );
+    all
+}
