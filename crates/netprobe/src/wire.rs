@@ -16,7 +16,8 @@ pub struct Plan {
     /// How many probes may be under way at once; at least 1.
     pub concurrency: u32,
     /// When the agent stops whatever is left and answers, in milliseconds from the start. Probes that were not
-    /// finished by then are absent from the answers.
+    /// finished by then are absent from the answers; one that had failed and was still to be tried again, or was just
+    /// being tried, is answered with the samples that it has.
     pub deadline_ms: u64,
     /// What is done about probes that fail, or `None` for nothing.
     pub retry: Option<Retry>,
@@ -26,12 +27,16 @@ pub struct Plan {
 
 /// Failed probes are tried once more after all others have ended, alone: kernels limit the rate of ICMP errors, and
 /// many probes at once turn a refusal into silence (`net.ipv4.icmp_ratelimit`, one per second and destination).
+///
+/// Alone means that only one starts in each gap; one that waits in silence does not hold up the next. A probe whose
+/// retry is answered takes further samples until it has `count` of them, through failures, each followed by the gap.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Retry {
     /// The least time between the starts of two retries, in milliseconds.
     pub gap_ms: u64,
-    /// How many probes are tried again at the most; the rest keep their first outcome.
+    /// How many probes are tried again at the most, chosen so as to cover every target and kind first; the rest keep
+    /// their first outcome. What was not permitted is never tried again.
     pub most: u32,
 }
 
@@ -45,9 +50,12 @@ pub struct Probe {
     pub target: SocketAddr,
     /// How it is tried.
     pub kind: Kind,
-    /// How many samples are taken, one after the other; the first failure ends the series.
+    /// How many samples are taken, one after the other, at least 1; the first failure ends the series. Each has a
+    /// socket, and so a source port or an ICMP id, of its own.
     pub count: u32,
-    /// How long one sample may take, in milliseconds. Below 4000 an unresolved neighbour, which the kernel reports
+    /// How long one sample may take to connect or to be answered, in milliseconds. Once connected, a sample of TCP or
+    /// bulk lasts for as long as data moves, and ends when nothing has moved for this long, or for 4 s if that is
+    /// more: earlier, a lost packet that is sent again looks like a stall. Below 4000 an unresolved neighbour, which the kernel reports
     /// after about 3 s, looks like silence.
     pub timeout_ms: u64,
 }
@@ -107,7 +115,7 @@ pub enum Outcome {
     /// Somebody said no: nothing listens there, or a rule refuses it.
     #[serde(rename_all = "camelCase")]
     Refused {
-        /// Who sent the ICMP error; `None` for a TCP reset or when the kernel did not say.
+        /// Who sent the ICMP error; `None` for a TCP reset or when the kernel did not say (over TCP, before Linux 5.9).
         offender: Option<IpAddr>,
         /// How long it took, in microseconds.
         after_us: u64,
@@ -115,9 +123,13 @@ pub enum Outcome {
     /// The host, or a router on the way, said that it cannot be reached (`EHOSTUNREACH`).
     #[serde(rename_all = "camelCase")]
     HostUnreachable {
-        /// Who sent the ICMP error; `None` when the own kernel gave up by itself.
+        /// Who sent the ICMP error; `None` when the own kernel gave up by itself, because of a route or a neighbour.
+        /// A rule of one's own that rejects has an own address here.
         offender: Option<IpAddr>,
         /// The ICMP code, where there was a packet: 1 host unreachable, 10 host prohibited, 13 administratively prohibited.
+        /// For a target of IPv6 the codes are those of ICMPv6: 1 administratively prohibited, 3 address unreachable,
+        /// 5 source address failed policy, 6 route rejected. `None` with an offender: the packet ran in circles until
+        /// its time was exceeded.
         code: Option<u8>,
         /// Under half a second a rule refused it; at about three seconds a neighbour did not resolve.
         after_us: u64,
@@ -132,7 +144,8 @@ pub enum Outcome {
         /// How long it took, in microseconds.
         after_us: u64,
     },
-    /// The own kernel refused to send: `EPERM` (a local rule), `EINVAL` (a blackhole route), `EMSGSIZE`, …
+    /// The own kernel refused to send: `EPERM` (a local rule; TCP is not told and times out), `EINVAL` (a blackhole
+    /// route), `EACCES` (a prohibiting route), `EMSGSIZE`, …
     #[serde(rename_all = "camelCase")]
     LocalError {
         /// The error's number.
@@ -151,7 +164,7 @@ pub enum Outcome {
     Stalled {
         /// Which way nothing moved any more.
         direction: Direction,
-        /// Bytes known to have arrived in that direction before it stopped.
+        /// Bytes known to have arrived in that direction before it stopped, with the few of question and answer.
         bytes: u64,
         /// How long nothing moved, in microseconds.
         after_us: u64,
@@ -159,13 +172,14 @@ pub enum Outcome {
     /// The connection was made and then reset.
     #[serde(rename_all = "camelCase")]
     Reset {
-        /// Bytes that had arrived by then, in either direction.
+        /// Bytes that had arrived by then, of both directions together.
         bytes: u64,
     },
     /// Something answered that is not an agent of this run.
     #[serde(rename_all = "camelCase")]
     WrongPeer {
-        /// What it said, at most 64 bytes, escaped.
+        /// What it said, at most 64 bytes, escaped; empty when it closed the connection without a word, as proxies do
+        /// that have nobody behind them. An agent of another run is named as such.
         answer: String,
     },
     /// The probe was not allowed where the agent runs, so the target was never tried: ICMP sockets without a group in
@@ -224,7 +238,8 @@ pub struct Hello {
     pub version: u32,
     /// The name it was started with: the name of its node.
     pub name: String,
-    /// The addresses of its own interfaces, without loopback and link-local ones.
+    /// The addresses of its own interfaces, without loopback and link-local ones, and without the ClusterIPs that
+    /// kube-proxy in ipvs mode keeps on a node.
     pub addresses: Vec<IpAddr>,
 }
 

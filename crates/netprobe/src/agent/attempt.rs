@@ -114,9 +114,10 @@ impl Attempt {
         let after = now - self.started;
         match &mut self.exchange {
             Exchange::Tcp(tcp) => {
+                let was_connected = tcp.is_connected();
                 let ended = tcp.ready(&self.socket, flags, now, after, setting);
-                if let Some(due) = tcp.due(now) {
-                    self.due = due;
+                if !was_connected && tcp.is_connected() {
+                    self.due = tcp.next_look(now);
                 }
                 ended
             }

@@ -110,9 +110,8 @@ impl Exchange {
         }
     }
 
-    /// When to look at the clock, once connected.
-    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
-        self.is_connected.then(|| self.next_look(now))
+    pub(super) fn is_connected(&self) -> bool {
+        self.is_connected
     }
 
     pub(super) fn ready(
@@ -140,15 +139,12 @@ impl Exchange {
             let _ = queue_errors(socket, self.target, false);
         }
         // Whoever resets a connection may have said something before.
-        if let Some(outcome) = self.receive(socket, now, after, setting) {
+        if let Some(outcome) = self.receive(socket, now, after, setting, None) {
             return Some(outcome);
         }
-        match self.send(socket) {
-            Ok(()) => None,
-            Err(error) => self
-                .receive(socket, now, after, setting)
-                .or_else(|| Some(self.broken(socket, &error, now))),
-        }
+        let error = self.send(socket).err()?;
+        let ended = self.receive(socket, now, after, setting, Some(&error));
+        Some(ended.unwrap_or_else(|| self.broken(socket, &error, now)))
     }
 
     pub(super) fn overdue(&mut self, socket: &Socket, now: Instant) -> Overdue {
@@ -162,7 +158,8 @@ impl Exchange {
         Overdue::Until(self.next_look(now))
     }
 
-    fn next_look(&self, now: Instant) -> Instant {
+    /// When to look at the clock next, once connected.
+    pub(super) fn next_look(&self, now: Instant) -> Instant {
         let stall = self.progress + self.patience;
         if self.bulk > 0 {
             stall.min(now + LOOK)
@@ -200,16 +197,23 @@ impl Exchange {
         Ok(())
     }
 
+    /// Takes what has arrived. Sending may have failed before: the kernel then reports an end where it was reset.
     fn receive(
         &mut self,
         mut socket: &Socket,
         now: Instant,
         after: Duration,
         setting: &mut Setting,
+        failed: Option<&io::Error>,
     ) -> Option<Outcome> {
         for _ in 0..TURN {
             let count = match socket.read(&mut setting.scratch) {
-                Ok(0) => return Some(self.closed()),
+                Ok(0) => {
+                    return Some(match failed {
+                        Some(error) => self.broken(socket, error, now),
+                        None => self.closed(),
+                    });
+                }
                 Ok(count) => count,
                 Err(error) if is_would_block(&error) => return None,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
