@@ -251,11 +251,7 @@ fn status(state: &StateDir) -> Result<ExitCode> {
     };
     match health::of(state, &settings) {
         health::Health::Well => {
-            result(format_args!(
-                "lab {} is up: {}",
-                state.name(),
-                up::describe(&settings.options)
-            ));
+            result(format_args!("lab {} is up: {}", state.name(), settings.options));
             result(format_args!(
                 "kubeconfig: {}",
                 state.kubeconfig("admin").display()

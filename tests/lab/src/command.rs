@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::state::StateDir;
+
 /// A program with its arguments; nothing on its standard input.
 pub(crate) fn program<S: AsRef<OsStr>>(
     name: impl AsRef<OsStr>,
@@ -65,6 +67,13 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
 /// Runs the lines of an `ip -batch` script.
 pub(crate) fn ip_batch(script: &str) -> Result<()> {
     run_with_input(&mut program("ip", ["-batch", "-"]), script).map(drop)
+}
+
+/// The lab's own kubectl, as its administrator.
+pub(crate) fn kubectl(state: &StateDir, words: &[&str]) -> Command {
+    let mut command = program(state.program("kubectl"), words);
+    command.env("KUBECONFIG", state.kubeconfig("admin"));
+    command
 }
 
 fn line(command: &Command) -> String {

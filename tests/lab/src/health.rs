@@ -1,10 +1,9 @@
 //! Whether a lab is as it should be.
 
-use crate::command::run;
+use crate::command::{kubectl, run};
 use crate::places::Place;
 use crate::plan;
 use crate::state::{Settings, StateDir};
-use crate::up::kubectl;
 
 /// What was found.
 #[derive(Debug, PartialEq, Eq)]

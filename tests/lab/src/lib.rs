@@ -28,6 +28,7 @@ mod places;
 mod plan;
 mod progress;
 mod requirements;
+mod start;
 mod state;
 mod suite;
 mod up;
@@ -156,7 +157,7 @@ impl Lab {
             .find(|&number| plan::node_name(number) == name)
             .context("a node without a number")?;
         // Such a node has its images already, so there is nothing to fill it from.
-        Ok(up::start_node(&self.state, number, &self.state.node(&name))?)
+        Ok(start::node(&self.state, number, &self.state.node(&name))?)
     }
 
     /// Ends the kubelet of a node and keeps it down; the node's pods go on running.

@@ -1,5 +1,6 @@
 //! What a lab keeps on disk: one directory per lab, named after it, outside of the clone.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
@@ -44,6 +45,25 @@ pub(crate) struct Options {
     pub(crate) dual_stack: bool,
     /// Whether NetworkPolicy objects are enforced.
     pub(crate) network_policy: bool,
+}
+
+/// As a person reads it.
+impl fmt::Display for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.nodes == 1 { "" } else { "s" };
+        let families = if self.dual_stack { "IPv4 and IPv6" } else { "IPv4" };
+        let policies = if self.network_policy {
+            "enforced"
+        } else {
+            "not enforced"
+        };
+        let proxy = self.proxy_mode.as_str();
+        write!(
+            f,
+            "{} node{plural}, kube-proxy with {proxy}, {families}, network policies {policies}",
+            self.nodes
+        )
+    }
 }
 
 /// Everything about a lab that its parts need to know; written once, before anything starts.
