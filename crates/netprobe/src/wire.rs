@@ -271,3 +271,6 @@ pub fn encode_plan(plan: &Plan) -> Result<Vec<u8>, std::io::Error> {
         length.ok_or_else(|| std::io::Error::other(format!("plan of {} bytes is too long", text.len())))?;
     Ok([&length.to_be_bytes()[..], &text].concat())
 }
+
+#[cfg(test)]
+mod tests;
