@@ -134,16 +134,21 @@ fn answer(stream: &TcpStream, pods: usize, size: usize) -> io::Result<()> {
             r#"{{"kind":"PodList","apiVersion":"v1","metadata":{{"resourceVersion":"1","continue":"{next}"}},"items":["#
         );
         write!(out, "{:x}\r\n{head}\r\n", head.len())?;
+        let mut chunk = String::new();
         for pod in from..to {
             let comma = if pod + 1 < to { "," } else { "" };
-            let item = format!(
+            let _ = write!(
+                chunk,
                 r#"{{"metadata":{{"name":"pod-{pod:06}","namespace":"load","uid":"{pod}","managedFields":[{{{filler}}}]}},"spec":{{"nodeName":"node-{:03}","containers":[{{"name":"c","image":"i"}}]}},"status":{{"phase":"Running","podIP":"10.{}.{}.{}"}}}}{comma}"#,
                 pod % 500,
                 pod >> 16,
                 pod >> 8 & 255,
                 pod & 255,
             );
-            write!(out, "{:x}\r\n{item}\r\n", item.len())?;
+            if chunk.len() > 32 * 1024 || pod + 1 == to {
+                write!(out, "{:x}\r\n{chunk}\r\n", chunk.len())?;
+                chunk.clear();
+            }
         }
         out.write_all(b"2\r\n]}\r\n0\r\n\r\n")?;
         out.flush()?;

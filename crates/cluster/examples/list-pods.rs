@@ -36,14 +36,7 @@ async fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     match list(&parsed.connection).await {
-        Ok(names) => {
-            for name in names {
-                if writeln!(io::stdout(), "pod/{name}").is_err() {
-                    break;
-                }
-            }
-            ExitCode::SUCCESS
-        }
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody can be told that stderr is closed.
             let _ = writeln!(io::stderr(), "{error}");
@@ -52,7 +45,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn list(connection: &ConnectionArgs) -> Result<Vec<String>, ClusterError> {
+async fn list(connection: &ConnectionArgs) -> Result<(), ClusterError> {
     let identity = Identity::new("list-pods", env!("CARGO_PKG_VERSION"));
     let cluster = Cluster::connect(connection, &identity).await?;
     let query = ListQuery::new("", "v1", "pods").in_namespace(cluster.namespace());
@@ -60,6 +53,10 @@ async fn list(connection: &ConnectionArgs) -> Result<Vec<String>, ClusterError> 
         .try_list(&query)
         .await
         .map_err(|error| cluster.error(&error))?;
-    cluster.check_warnings()?;
-    Ok(pods.into_iter().map(|pod| pod.metadata.name).collect())
+    for pod in pods {
+        if writeln!(io::stdout(), "pod/{}", pod.metadata.name).is_err() {
+            break;
+        }
+    }
+    cluster.check_warnings()
 }

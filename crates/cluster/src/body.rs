@@ -86,7 +86,9 @@ impl HttpBody for MeteredBody {
                 self.log.body("Response", &self.shown, self.total);
                 self.total = 0;
             }
-            return Poll::Ready(frame.map(|frame| frame.map_err(BoxError::from)));
+            return Poll::Ready(
+                frame.map(|frame| frame.map_err(|error| TransportError::CutOff(error.into()).into())),
+            );
         }
         let patience = self.patience;
         let (Some(clock), Patience::Until(_, limit) | Patience::Pause(limit)) = (&mut self.clock, patience)

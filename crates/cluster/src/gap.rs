@@ -3,7 +3,7 @@
 use report::{Gap, GapReason};
 
 use crate::error::ClusterError;
-use crate::transport_error::timed_out;
+use crate::transport_error::{timed_out, was_cut_off};
 
 /// What could not be seen because a request failed. `resource` is as RBAC writes it, with its group:
 /// `leases.coordination.k8s.io`.
@@ -44,6 +44,7 @@ pub(crate) fn of_request(
             )
         }
         kube::Error::SerdeError(error) if error.is_eof() => (GapReason::Truncated, None),
+        other if was_cut_off(other) => (GapReason::Truncated, None),
         other => match timed_out(other) {
             Some(after) => (
                 GapReason::TimedOut {

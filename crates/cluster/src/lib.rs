@@ -23,6 +23,8 @@ mod nodes;
 mod proxy;
 mod questions;
 mod sanitize;
+#[cfg(test)]
+mod scripted;
 mod selector;
 mod transport;
 mod transport_error;

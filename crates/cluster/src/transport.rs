@@ -22,6 +22,9 @@ use crate::transport_error::TransportError;
 use crate::usage::Counters;
 use crate::warning::Warnings;
 
+#[cfg(test)]
+mod tests;
+
 /// How long a request may go without an answer, and an answer without a further byte, when the user set no limit.
 pub(crate) const DEFAULT_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -311,66 +314,4 @@ fn wait_before_retry(response: &Response<Body>, attempt: u32) -> Option<Duration
 
 fn seconds(value: &HeaderValue) -> Option<Duration> {
     value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_limit_is_told_to_the_server_once() {
-        let with = |text: &str| {
-            let mut uri: Uri = text.parse().unwrap();
-            add_timeout(&mut uri, Duration::from_secs(5));
-            uri.to_string()
-        };
-        assert_eq!(with("/api/v1/pods"), "/api/v1/pods?timeout=5s");
-        assert_eq!(
-            with("/api/v1/pods?limit=500"),
-            "/api/v1/pods?limit=500&timeout=5s"
-        );
-        assert_eq!(with("/api/v1/pods?timeout=1s"), "/api/v1/pods?timeout=1s");
-    }
-
-    #[test]
-    fn only_what_may_pass_is_sent_again() {
-        let wait = |code: u16, after: Option<&'static str>| {
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = StatusCode::from_u16(code).unwrap();
-            if let Some(after) = after {
-                response
-                    .headers_mut()
-                    .insert(RETRY_AFTER, HeaderValue::from_static(after));
-            }
-            wait_before_retry(&response, 1)
-        };
-        assert_eq!(wait(500, Some("1")), None);
-        assert_eq!(wait(404, None), None);
-        assert_eq!(wait(429, Some("2")), Some(Duration::from_secs(2)));
-        assert_eq!(wait(503, None), Some(Duration::from_millis(250)));
-        assert_eq!(wait(429, Some("3600")), Some(LONGEST_WAIT));
-    }
-
-    #[test]
-    fn streams_are_recognised() {
-        let shape = |uri: &str| Shape::of(&Request::get(uri).body(Body::empty()).unwrap());
-        assert!(shape("/api/v1/pods") == Shape::Unary);
-        assert!(shape("/api/v1/pods?watch=true&limit=1") == Shape::Stream);
-        assert!(shape("/api/v1/namespaces/a/pods/b/log?follow=true") == Shape::Follow);
-        let exec = Request::get("/exec")
-            .header(UPGRADE, "websocket")
-            .body(Body::empty())
-            .unwrap();
-        assert!(Shape::of(&exec) == Shape::Stream);
-    }
-
-    #[tokio::test]
-    async fn the_users_limit_never_ends_a_stream() {
-        let limits = Limits::of(Shape::Stream, Some(Duration::from_secs(1)));
-        assert!(limits.end.is_none());
-        assert!(matches!(limits.patience(Shape::Stream), Patience::Endless));
-        let unary = Limits::of(Shape::Unary, Some(Duration::from_secs(1)));
-        assert!(matches!(unary.patience(Shape::Unary), Patience::Until(..)));
-        assert!(Limits::of(Shape::Unary, Some(Duration::ZERO)).attempt().is_none());
-    }
 }

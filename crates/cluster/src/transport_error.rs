@@ -15,6 +15,9 @@ pub(crate) enum TransportError {
     /// No answer, or no further part of one, in time.
     #[error("no answer within {} (Client.Timeout exceeded while {awaiting})", go_text(*after))]
     TimedOut { after: Duration, awaiting: &'static str },
+    /// The answer began and ended too early.
+    #[error("unexpected EOF: the answer was cut off")]
+    CutOff(#[source] tower::BoxError),
     /// The credentials could not be had.
     #[error("getting credentials: {0}")]
     Credentials(String),
@@ -45,8 +48,17 @@ pub(crate) fn find_cause<'a, T>(
 pub(crate) fn timed_out(error: &(dyn StdError + 'static)) -> Option<Duration> {
     find_cause(error, |link| match link.downcast_ref::<TransportError>() {
         Some(TransportError::TimedOut { after, .. }) => Some(*after),
-        Some(TransportError::Credentials(_)) | None => None,
+        Some(TransportError::CutOff(_) | TransportError::Credentials(_)) | None => None,
     })
+}
+
+/// Whether the answer began and ended too early.
+pub(crate) fn was_cut_off(error: &(dyn StdError + 'static)) -> bool {
+    let cut_off = |link: &(dyn StdError + 'static)| match link.downcast_ref::<TransportError>() {
+        Some(TransportError::CutOff(_)) => Some(()),
+        Some(TransportError::TimedOut { .. } | TransportError::Credentials(_)) | None => None,
+    };
+    find_cause(error, cut_off).is_some()
 }
 
 /// What the failure of a connection means. `host` is the server's, as in its URL.
@@ -54,9 +66,11 @@ pub(crate) fn classify(error: &(dyn StdError + 'static), host: &str) -> ClusterE
     if let Some(own) = find_cause(error, |link| link.downcast_ref::<TransportError>()) {
         return match own {
             TransportError::Credentials(reason) => ClusterError::Credentials(reason.clone()),
-            timeout @ TransportError::TimedOut { .. } => ClusterError::Unreachable {
-                cause: timeout.to_string(),
-            },
+            other @ (TransportError::TimedOut { .. } | TransportError::CutOff(_)) => {
+                ClusterError::Unreachable {
+                    cause: other.to_string(),
+                }
+            }
         };
     }
     let refused = find_cause(error, |link| {
