@@ -162,7 +162,7 @@ impl Lab {
 
     /// Ends the kubelet of a node and keeps it down; the node's pods go on running.
     pub fn kubelet_stop(&self, node: &str) -> Result<(), LabError> {
-        let service = format!("kubelet@{}", self.checked(node)?);
+        let service = self.kubelet(node)?;
         std::fs::write(self.state.mark(&supervisor_marks::stopped(&service)), "")
             .context("set the mark that stops it")?;
         let running = self.state.mark(&supervisor_marks::running(&service));
@@ -171,7 +171,7 @@ impl Lab {
 
     /// Lets the kubelet of a node run again. Returns when it has been started.
     pub fn kubelet_start(&self, node: &str) -> Result<(), LabError> {
-        let service = format!("kubelet@{}", self.checked(node)?);
+        let service = self.kubelet(node)?;
         match std::fs::remove_file(self.state.mark(&supervisor_marks::stopped(&service))) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(anyhow!(error).context("remove the mark that stops it").into());
@@ -185,6 +185,18 @@ impl Lab {
     /// What of this lab exists on this machine, one line per thing. After `down` there is nothing.
     pub fn leftovers(&self) -> Vec<String> {
         leftovers::of(&self.state, Some(&self.settings))
+    }
+
+    /// The kubelet of a node that runs, by the name it is supervised under.
+    fn kubelet(&self, node: &str) -> Result<String, LabError> {
+        let place = Place::Node(self.checked(node)?);
+        if place.holder(&self.state).is_none() {
+            return Err(LabError::NotRunning {
+                lab: self.name().to_owned(),
+                place: place.to_string(),
+            });
+        }
+        Ok(format!("kubelet@{node}"))
     }
 
     fn checked(&self, node: &str) -> Result<String, LabError> {

@@ -92,6 +92,10 @@ pub(super) fn run(state: &StateDir, services: Vec<Service>) -> Result<()> {
             done: false,
         })
         .collect();
+    // A place that was killed could not take its marks along.
+    for slot in &slots {
+        remove_mark(&state.mark(&marks::running(&slot.service.name)))?;
+    }
     loop {
         while let Some((pid, well)) = next_ended() {
             if let Some(slot) = slots.iter_mut().find(|slot| slot.pid == Some(pid)) {
