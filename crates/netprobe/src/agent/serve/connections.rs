@@ -13,6 +13,8 @@ use crate::agent::arguments::Identity;
 
 /// More would be somebody's flood, and each costs memory.
 const MOST: usize = 8192;
+/// How many bytes of an answer wait in the kernel, at the most; left alone, it takes megabytes for each slow reader.
+const BUFFER: usize = 128 * 1024;
 /// How many are accepted before others get their turn.
 const TURN: usize = 64;
 /// Who has not moved for this long may have to go when there are too many.
@@ -68,8 +70,9 @@ impl Connections {
         if socket.set_nonblocking(true).is_err() {
             return;
         }
-        // Costs time only, where it fails.
+        // Cost time and memory only, where they fail.
         let _ = socket.set_tcp_nodelay(true);
+        let _ = socket.set_send_buffer_size(BUFFER);
         let connection = Connection::new(socket, saw);
         let interest = connection.interest();
         let place = self.free.pop().unwrap_or_else(|| {
