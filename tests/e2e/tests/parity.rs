@@ -1,6 +1,8 @@
 //! What reaches the server and what the user reads, with kubectl and with our client, given the same flags, files and
 //! environment. Where the two differ on purpose, the case says in which way.
 
+#![expect(clippy::unwrap_used, reason = "a comparison that cannot be set up fails")]
+
 #[path = "parity/cases.rs"]
 mod cases;
 #[path = "parity/pki.rs"]

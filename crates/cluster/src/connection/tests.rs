@@ -145,6 +145,37 @@ fn a_token_of_the_flags_wins_over_a_file() {
 }
 
 #[test]
+fn files_of_the_flags_win_over_data_of_the_kubeconfig() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, name).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let text = "users: [{name: u, user: {client-certificate-data: b2xk, client-key-data: b2xk}}]\n\
+                clusters: [{name: c, cluster: {server: 'https://h', certificate-authority-data: b2xk}}]";
+    let config = Kubeconfig::parse(text, directory.path()).unwrap();
+    let mut args = ConnectionArgs {
+        user: Some("u".into()),
+        cluster: Some("c".into()),
+        ..ConnectionArgs::default()
+    };
+    let identity = |args: &ConnectionArgs| {
+        let resolved = Connection::resolve(args, &config, &Environment::empty()).unwrap();
+        let Trust::These(authority) = resolved.trust else {
+            panic!("an authority is named")
+        };
+        let identity = resolved.client_identity.unwrap();
+        [authority, identity.certificate, identity.key].map(|bytes| String::from_utf8(bytes).unwrap())
+    };
+    assert_eq!(identity(&args), ["old", "old", "old"]);
+    args.certificate_authority = Some(file("authority"));
+    args.client_certificate = Some(file("certificate"));
+    args.client_key = Some(file("key"));
+    assert_eq!(identity(&args), ["authority", "certificate", "key"]);
+}
+
+#[test]
 fn an_auth_provider_that_no_longer_exists_is_named() {
     let error = resolve(|args| args.user = Some("gcp".into())).unwrap_err();
     assert_eq!(

@@ -272,11 +272,12 @@ pub(crate) fn cases(files: &Files) -> Vec<Case> {
         raw,
         Expected::Same,
     );
+    // Up to 1.33 at least the flag and the data contradict each other; with us the flag wins, as every flag does.
     add(
         "--context certificate-data --client-certificate DIRclient.crt --client-key DIRclient.key",
         &[],
         raw,
-        Expected::Same,
+        Expected::RequestDiffers { ours: "", theirs: "" },
     );
     add(
         "--client-certificate client.crt --client-key client.key",

@@ -87,7 +87,7 @@ pub(crate) fn run(
     let id = child.id();
     let (done, waiting) = std::sync::mpsc::channel::<()>();
     std::thread::spawn(move || {
-        if waiting.recv_timeout(Duration::from_secs(60)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+        if waiting.recv_timeout(Duration::from_mins(1)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
             let _ = Command::new("kill").arg(id.to_string()).status();
         }
     });
