@@ -139,6 +139,13 @@ impl KubeletView {
         })
     }
 
+    /// When the lease will be stale unless it is renewed; `None` when it is, or is not known.
+    pub(crate) fn stale_in(&self) -> Option<Duration> {
+        let left = STALE.checked_sub(*self.lease_age.seen()?)?;
+        // The server's clock has whole seconds.
+        Some(left + Duration::from_secs(1))
+    }
+
     /// A clause about the kubelet for a wait that ended without a verdict.
     pub(crate) fn clause(&self) -> String {
         match &self.lease_age {

@@ -229,6 +229,10 @@ impl Starter<'_> {
                 let node = self.node(slot).to_owned();
                 let slot = &mut self.slots[slot];
                 slot.looking = false;
+                // A kubelet that is dead is called so as soon as its lease tells.
+                if let Some(soon) = view.stale_in() {
+                    slot.look = slot.look.min(Instant::now() + soon);
+                }
                 if slot.end.is_none() && !slot.seen_by_kubelet {
                     slot.last = format!("the kubelet has not begun, {}", view.clause());
                     slot.end = view.verdict(&node).map(Err);
