@@ -20,7 +20,26 @@ pub(crate) fn workspace() -> &'static Path {
 pub(crate) fn cargo(words: &[&str]) -> Command {
     let mut command = program(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), words);
     command.current_dir(workspace());
+    // `cargo run` describes this package in the environment. Build scripts that watch such variables would take
+    // it for a change, and crates that take minutes would be built again each time.
+    for (name, _) in std::env::vars_os() {
+        if describes_a_package(&name.to_string_lossy()) {
+            command.env_remove(name);
+        }
+    }
     command
+}
+
+fn describes_a_package(variable: &str) -> bool {
+    [
+        "CARGO_PKG_",
+        "CARGO_MANIFEST_",
+        "CARGO_BIN_",
+        "CARGO_CRATE_",
+        "CARGO_PRIMARY_",
+    ]
+    .iter()
+    .any(|prefix| variable.starts_with(prefix))
 }
 
 /// Where the release build lies.
@@ -60,6 +79,13 @@ mod tests {
                 .join("Cargo.toml")
                 .exists()
         );
+    }
+
+    #[test]
+    fn where_cargo_builds_is_left_to_the_user() {
+        assert!(describes_a_package("CARGO_PKG_NAME"));
+        assert!(!describes_a_package("CARGO_TARGET_DIR"));
+        assert!(!describes_a_package("CARGO_HOME"));
     }
 
     #[test]

@@ -54,7 +54,8 @@ pub(crate) fn up(state: &StateDir, options: &Options) -> Result<()> {
     link(&parts.kube, &state.program("kube"))?;
     link(&parts.kube, &state.program("kubectl"))?;
     link(&parts.coredns, &state.program("coredns"))?;
-    fs::copy(std::env::current_exe()?, state.program("lab")).context("copy this program into the lab")?;
+    // Not by its path: cargo may have put another build there since this one was started.
+    fs::copy("/proc/self/exe", state.program("lab")).context("copy this program into the lab")?;
     pki::create(state, &settings)?;
     cgroups::create(state, &settings)?;
     progress.line("certificates", "made");
