@@ -82,7 +82,7 @@ const NEEDS: &[Need] = &[
 const SBIN: [&str; 2] = ["/usr/sbin", "/sbin"];
 
 /// The oldest Go that builds the components.
-const GO: &str = "Go 1.26 or newer (https://go.dev/dl)";
+const GO: &str = "Go 1.25 or newer (https://go.dev/dl)";
 
 /// What to do about what is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

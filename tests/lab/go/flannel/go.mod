@@ -1,6 +1,6 @@
 module netcheck.invalid/lab/flannel
 
-go 1.26
+go 1.25.0
 
 require (
 	github.com/containernetworking/cni v1.3.0

@@ -1,6 +1,6 @@
 module netcheck.invalid/lab/netpol
 
-go 1.26
+go 1.25.0
 
 require (
 	github.com/cloudnativelabs/kube-router/v2 v2.2.1
