@@ -66,6 +66,10 @@ fn complete(source: &str, planned: &SourcePlan, given: Option<&SourceAnswers>) -
             ));
         }
     }
+    if seen.len() == planned.cells.len() {
+        // Whatever was given up then was a second try: every probe has its outcome.
+        return Observed::Seen(());
+    }
     given.complete.clone()
 }
 
@@ -124,6 +128,22 @@ mod tests {
             .collect();
         assert_eq!(answered, [false, true, false, false]);
         assert_eq!(mesh.cells.len(), 8, "every planned cell is there");
+    }
+
+    #[test]
+    fn a_source_that_gave_up_second_tries_only_was_seen() {
+        let gap = Gap {
+            what: "answers".into(),
+            why: GapReason::Truncated,
+            message: "the deadline passed".into(),
+            hint: None,
+        };
+        let given = SourceAnswers {
+            answers: (0..4).map(answer).collect(),
+            complete: Observed::Unseen(gap),
+        };
+        let mesh = fold(&plan(), &BTreeMap::from([("a".to_owned(), given)]));
+        assert_eq!(mesh.sources["a"], Observed::Seen(()));
     }
 
     #[test]
