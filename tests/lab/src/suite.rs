@@ -1,8 +1,7 @@
 //! Everything that is checked, in one command.
 
-use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result};
@@ -15,6 +14,9 @@ use crate::{User, down, leftovers, up};
 
 /// Lets the test of `up` and `down` start labs of its own; without it, it says that it was skipped.
 const LIFECYCLE: &str = "NETCHECK_LAB_LIFECYCLE";
+
+/// Tells the end-to-end tests where the plugin lies that they are to run.
+const PLUGIN_DIRECTORY: &str = "NETCHECK_PLUGIN_DIR";
 
 /// What came of one step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,9 +70,20 @@ pub(crate) fn on_a_lab(state: &StateDir, options: &Options) -> Result<ExitCode> 
         "--deny=warnings",
     ];
     steps.push(step("clippy", &mut cargo(&clippy)));
-    let tests = ["test", "--workspace", "--locked", "--", "--show-output"];
-    steps.push(step("unit tests", without_cluster(&mut cargo(&tests))));
     steps.push(build_plugin());
+    let plugin = cargo::release_directory()?;
+    let tests = [
+        "test",
+        "--workspace",
+        "--locked",
+        "--no-fail-fast",
+        "--",
+        "--show-output",
+    ];
+    steps.push(step(
+        "unit tests",
+        without_cluster(&mut cargo(&tests)).env(PLUGIN_DIRECTORY, &plugin),
+    ));
 
     let before = state.settings()?;
     let started = up::up(state, options);
@@ -134,11 +147,8 @@ pub(crate) fn on_a_cluster(kubeconfig: &Path) -> Result<ExitCode> {
         kubeconfig.display()
     );
     let mut steps = vec![build_plugin()];
-    let path = cargo::path_with_plugin(&cargo::release_directory()?, None)?;
-    steps.push(step(
-        "end to end",
-        end_to_end(&kubeconfig, &path).env_remove("NETCHECK_LAB"),
-    ));
+    let mut tests = end_to_end(&kubeconfig, &cargo::release_directory()?, None)?;
+    steps.push(step("end to end", tests.env_remove("NETCHECK_LAB")));
     Ok(summary(&steps))
 }
 
@@ -149,19 +159,23 @@ fn build_plugin() -> Outcome {
     )
 }
 
-fn end_to_end(kubeconfig: &PathBuf, path: &OsString) -> Command {
+fn end_to_end(kubeconfig: &Path, plugin: &Path, lab_programs: Option<&Path>) -> Result<Command> {
     let words = [
         "test",
         "--release",
         "--locked",
+        "--no-fail-fast",
         "--package=e2e",
         "--",
         "--test-threads=1",
         "--show-output",
     ];
     let mut command = cargo(&words);
-    command.env("KUBECONFIG", kubeconfig).env("PATH", path);
     command
+        .env("KUBECONFIG", kubeconfig)
+        .env(PLUGIN_DIRECTORY, plugin);
+    command.env("PATH", cargo::path_with_plugin(plugin, lab_programs)?);
+    Ok(command)
 }
 
 /// A test without a lab must not find one by the environment of whoever started us.
