@@ -97,12 +97,9 @@ pub(crate) fn on_a_lab(state: &StateDir, options: &Options) -> Result<ExitCode> 
     });
     let settings = state.settings()?.or(before);
     if started.is_ok() {
-        let path = cargo::path_with_plugin(&cargo::release_directory()?, Some(&state.path().join("bin")))?;
         let kubeconfig = state.kubeconfig(User::Admin.file());
-        steps.push(step(
-            "end to end",
-            end_to_end(&kubeconfig, &path).env("NETCHECK_LAB", state.name()),
-        ));
+        let mut tests = end_to_end(&kubeconfig, &plugin, Some(&state.path().join("bin")))?;
+        steps.push(step("end to end", tests.env("NETCHECK_LAB", state.name())));
     }
     let ended = down::down(state);
     if let Err(error) = &ended {
