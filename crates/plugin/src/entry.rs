@@ -60,8 +60,7 @@ where
                 fail(&failure);
                 ExitCode::from(code)
             }
-            (Ok(_), Some(code)) => ExitCode::from(code),
-            (Ok(code), None) => ExitCode::from(code),
+            (Ok(_), Some(code)) | (Ok(code), None) => ExitCode::from(code),
         }
     });
     // A blocked read (an exec that never ends) must not hold the prompt back.

@@ -107,7 +107,6 @@ impl Trouble {
         resource: &str,
         namespace: Option<&str>,
     ) -> Gap {
-        let what = what.into();
         let mut hint = None;
         let why = match self {
             Self::Refused(status) if status.code == 403 => {
@@ -129,8 +128,8 @@ impl Trouble {
             Self::Refused(_) | Self::Lost(_) => GapReason::Failed,
         };
         Gap {
-            message: format!("{what} could not be had: {self}"),
-            what,
+            message: self.to_string(),
+            what: what.into(),
             why,
             hint,
         }

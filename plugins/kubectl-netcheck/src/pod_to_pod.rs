@@ -51,13 +51,14 @@ async fn observe(connection: &ConnectionArgs, wanted: &PodToPod, run: &Run) -> R
     };
     unreachable(&server, &nodes)?;
     let mut phases = vec![phase("observe", began.elapsed())];
-    let mut placement = None;
+    // Probes are wanted; without the nodes' names there is nowhere to place them, and the gap of the nodes says why.
+    let mut placement = nowhere(&options, &cluster, BTreeMap::new());
     let mut mesh = None;
     if let Observed::Seen(reads) = &nodes {
         let selected = select(reads, wanted)?;
         let targets: Vec<NodeTarget> = selected.iter().map(|read| target(read)).collect();
         let probed = probe(&cluster, &options, &targets, wanted, run, &spinner, &mut phases).await?;
-        placement = Some(left_out(probed.0, reads, &selected, wanted));
+        placement = left_out(probed.0, reads, &selected, wanted);
         mesh = probed.1;
     }
     spinner.clear();
@@ -68,7 +69,7 @@ async fn observe(connection: &ConnectionArgs, wanted: &PodToPod, run: &Run) -> R
         taken_at: taken_at.to_string(),
         server,
         nodes: nodes.map(|reads| reads.into_iter().map(|read| read.node).collect()),
-        placement,
+        placement: Some(placement),
         mesh,
         stats: Stats {
             api_calls: Some(usage.calls),
@@ -128,23 +129,9 @@ async fn probe(
         }
         Err(ProbeError::NotPrepared { gap, removal }) => {
             plugin::report_removal(&removal);
-            let nodes = targets
-                .iter()
-                .map(|target| (target.name.clone(), Place::Failed(gap.clone())))
-                .collect();
-            let namespace = options
-                .probe_namespace
-                .clone()
-                .unwrap_or_else(|| cluster.namespace().to_owned());
-            let own_namespace = Observed::Unseen(gap);
+            let failed = |target: &NodeTarget| (target.name.clone(), Place::Failed(gap.clone()));
             Ok((
-                Placement {
-                    run: String::new(),
-                    namespace,
-                    own_namespace,
-                    nodes,
-                    notes: Vec::new(),
-                },
+                nowhere(options, cluster, targets.iter().map(failed).collect()),
                 None,
             ))
         }
@@ -152,6 +139,18 @@ async fn probe(
             spinner.clear();
             Err(Failure::new(format!("error: interrupted: {}", error.removal())))
         }
+    }
+}
+
+/// The placement of a run that never had a pod.
+fn nowhere(options: &ProbeOptions, cluster: &Cluster, nodes: BTreeMap<String, Place>) -> Placement {
+    let namespace = options.probe_namespace.as_deref().unwrap_or(cluster.namespace());
+    Placement {
+        run: String::new(),
+        namespace: namespace.to_owned(),
+        own_namespace: Observed::Seen(()),
+        nodes,
+        notes: Vec::new(),
     }
 }
 

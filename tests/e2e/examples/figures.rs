@@ -61,7 +61,10 @@ fn simulated(plugin: &Path, nodes: u32) {
     command.args(["-o", "json"]);
     print_cost(&mut command);
     let calls = u32::try_from(api.requests().len() - before).expect("fewer");
-    println!("  requests that the server saw {calls}, per node {:.1}", f64::from(calls) / f64::from(nodes));
+    println!(
+        "  requests that the server saw {calls}, per node {:.1}",
+        f64::from(calls) / f64::from(nodes)
+    );
 }
 
 fn print_cost(command: &mut Command) {

@@ -288,7 +288,11 @@ fn large_packets_dropped_on_their_way_into_one_node() {
     );
     let place = place(&run, &report);
     assert_eq!(place["check"], "net-mtu", "{run}");
-    assert_eq!(place["scope"], json!({"type": "incoming", "node": "node2"}), "{run}");
+    assert_eq!(
+        place["scope"],
+        json!({"type": "incoming", "node": "node2"}),
+        "{run}"
+    );
     assert_eq!(
         place["direction"]["to"], "node2",
         "the other direction is sound: {run}"
