@@ -129,12 +129,11 @@ fn table(report: &CleanupReport, no_headers: bool, wide: bool) -> String {
 }
 
 fn names(report: &CleanupReport) -> String {
-    report
-        .runs
-        .iter()
-        .flat_map(|(run, _)| &run.objects)
-        .map(|object| format!("{object}\n"))
-        .collect()
+    let mut text = String::new();
+    for object in report.runs.iter().flat_map(|(run, _)| &run.objects) {
+        let _ = writeln!(text, "{object}");
+    }
+    text
 }
 
 fn document(report: &CleanupReport) -> Value {
