@@ -46,6 +46,7 @@ pub(crate) async fn run(connection: &ConnectionArgs, wanted: &Cleanup, run: &Run
         ),
     };
     plugin::write(&text)?;
+    cluster.check_warnings()?;
     Ok(status(&report).into())
 }
 

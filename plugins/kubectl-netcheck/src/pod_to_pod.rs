@@ -62,6 +62,7 @@ async fn observe(connection: &ConnectionArgs, wanted: &PodToPod, run: &Run) -> R
         mesh = probed.1;
     }
     spinner.clear();
+    cluster.check_warnings()?;
     let usage = cluster.usage();
     Ok(Observation {
         api_version: BUNDLE_VERSION.to_owned(),
