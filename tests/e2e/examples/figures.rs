@@ -3,6 +3,8 @@
 //! With `KUBECONFIG` it also measures a run on that cluster. Times are whole processes, from start to end: the median of
 //! several runs, with the least and the most.
 
+#![expect(clippy::print_stdout, reason = "figures are its result")]
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};

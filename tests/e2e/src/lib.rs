@@ -235,7 +235,10 @@ pub fn plugin_dir() -> PathBuf {
         .to_owned()
 }
 
-#[expect(clippy::print_stdout, reason = "whoever reads the tests' output must see what did not run")]
+#[expect(
+    clippy::print_stdout,
+    reason = "whoever reads the tests' output must see what did not run"
+)]
 fn skip<T>(why: &str) -> Option<T> {
     println!("skipped: {why}");
     None

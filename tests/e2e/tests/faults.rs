@@ -3,6 +3,12 @@
 //! Rules go into the mangle table: the NetworkPolicy controller of the lab writes the filter table as a whole whenever a
 //! pod comes or goes, and rules of others that were added meanwhile are lost.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may panic, and says what it saw"
+)]
+
 use e2e::{Bench, Run};
 use serde_json::{Value, json};
 
@@ -19,6 +25,11 @@ fn on(bench: &Bench, node: &str, script: &str) -> String {
         String::from_utf8_lossy(&output.stderr)
     );
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// As [`on`], for a command whose output does not matter.
+fn sh(bench: &Bench, node: &str, script: &str) {
+    on(bench, node, script);
 }
 
 /// Heals when it goes out of scope, so that a failing assertion does not leave the lab broken.
@@ -111,18 +122,18 @@ fn the_overlay_s_port_dropped_on_one_node() {
     let (run, report) = look(
         &bench,
         || {
-            drop(on(
+            sh(
                 &bench,
                 "node2",
-                "iptables -I INPUT 1 -p udp --dport 8472 -j DROP",
-            ))
+                "iptables -t mangle -I INPUT -p udp --dport 8472 -j DROP",
+            )
         },
         || {
-            drop(on(
+            sh(
                 &bench,
                 "node2",
-                "iptables -D INPUT -p udp --dport 8472 -j DROP",
-            ))
+                "iptables -t mangle -D INPUT -p udp --dport 8472 -j DROP",
+            )
         },
     );
     assert_eq!(
@@ -172,8 +183,8 @@ fn forwarding_dropped_on_one_node() {
     let Some(bench) = Bench::lab() else { return };
     let (run, report) = look(
         &bench,
-        || drop(on(&bench, "node2", "iptables -t mangle -I FORWARD -j DROP")),
-        || drop(on(&bench, "node2", "iptables -t mangle -D FORWARD -j DROP")),
+        || sh(&bench, "node2", "iptables -t mangle -I FORWARD -j DROP"),
+        || sh(&bench, "node2", "iptables -t mangle -D FORWARD -j DROP"),
     );
     // Bridged packets pass FORWARD too (bridge-nf-call-iptables=1), so the node's pair with itself fails as well.
     assert_eq!(
@@ -197,18 +208,18 @@ fn one_forwarding_entry_of_the_tunnel_deleted() {
     let (run, report) = look(
         &bench,
         || {
-            drop(on(
+            sh(
                 &bench,
                 "node1",
                 &format!("bridge fdb del {mac} dev flannel.1 dst {peer}"),
-            ))
+            )
         },
         || {
-            drop(on(
+            sh(
                 &bench,
                 "node1",
                 &format!("bridge fdb add {mac} dev flannel.1 dst {peer} self permanent"),
-            ))
+            )
         },
     );
     assert_eq!(
@@ -226,8 +237,8 @@ fn the_return_route_of_one_node_removed() {
     let route = on(&bench, "node2", &format!("ip route show {cidr}"));
     let (run, report) = look(
         &bench,
-        || drop(on(&bench, "node2", &format!("ip route del {cidr}"))),
-        || drop(on(&bench, "node2", &format!("ip route replace {route}"))),
+        || sh(&bench, "node2", &format!("ip route del {cidr}")),
+        || sh(&bench, "node2", &format!("ip route replace {route}")),
     );
     assert_eq!(
         place(&run, &report)["scope"],
@@ -283,8 +294,8 @@ fn large_packets_dropped_on_their_way_into_one_node() {
     let rule = "INPUT -p udp --dport 8472 -m length --length 1401: -j DROP";
     let (run, report) = look(
         &bench,
-        || drop(on(&bench, "node2", &format!("iptables -t mangle -I {rule}"))),
-        || drop(on(&bench, "node2", &format!("iptables -t mangle -D {rule}"))),
+        || sh(&bench, "node2", &format!("iptables -t mangle -I {rule}")),
+        || sh(&bench, "node2", &format!("iptables -t mangle -D {rule}")),
     );
     let place = place(&run, &report);
     assert_eq!(place["check"], "net-mtu", "{run}");

@@ -1,6 +1,12 @@
 //! A run that is stopped, at any moment and in any way, leaves nothing: by itself after a signal that it can catch,
 //! after `cleanup` otherwise.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may panic, and says what it saw"
+)]
+
 use std::process::Command;
 use std::time::Duration;
 
