@@ -126,14 +126,14 @@ fn the_overlay_s_port_dropped_on_one_node() {
                 &bench,
                 "node2",
                 "iptables -t mangle -I INPUT -p udp --dport 8472 -j DROP",
-            )
+            );
         },
         || {
             sh(
                 &bench,
                 "node2",
                 "iptables -t mangle -D INPUT -p udp --dport 8472 -j DROP",
-            )
+            );
         },
     );
     assert_eq!(
@@ -212,14 +212,14 @@ fn one_forwarding_entry_of_the_tunnel_deleted() {
                 &bench,
                 "node1",
                 &format!("bridge fdb del {mac} dev flannel.1 dst {peer}"),
-            )
+            );
         },
         || {
             sh(
                 &bench,
                 "node1",
                 &format!("bridge fdb add {mac} dev flannel.1 dst {peer} self permanent"),
-            )
+            );
         },
     );
     assert_eq!(
