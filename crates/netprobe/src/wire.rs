@@ -55,8 +55,9 @@ pub struct Probe {
     pub count: u32,
     /// How long one sample may take to connect or to be answered, in milliseconds. Once connected, a sample of TCP or
     /// bulk lasts for as long as data moves, and ends when nothing has moved for this long, or for 4 s if that is
-    /// more: earlier, a lost packet that is sent again looks like a stall. Below 4000 an unresolved neighbour, which the kernel reports
-    /// after about 3 s, looks like silence.
+    /// more: earlier, a lost packet that is sent again looks like a stall. It ends as [`Outcome::Stalled`] too when it
+    /// is not done after twice that time, though data still trickles: a path that is
+    /// too slow for its bytes is not told from one that loses most of them. Below 4000 an unresolved neighbour, which the kernel reports after about 3 s, looks like silence.
     pub timeout_ms: u64,
 }
 
@@ -159,14 +160,15 @@ pub enum Outcome {
         /// How long was waited, in microseconds.
         after_us: u64,
     },
-    /// The connection was made, and then data stopped. Large packets that vanish look like this.
+    /// The connection was made, and then data stopped, or moved so slowly that the sample was not done in time
+    /// ([`Probe::timeout_ms`]). Large packets that vanish look like this.
     #[serde(rename_all = "camelCase")]
     Stalled {
         /// Which way nothing moved any more.
         direction: Direction,
         /// Bytes known to have arrived in that direction before it stopped, with the few of question and answer.
         bytes: u64,
-        /// How long nothing moved, in microseconds.
+        /// How long nothing moved, in microseconds. Less than the sample waits for a stall where data still trickled.
         after_us: u64,
     },
     /// The connection was made and then reset.

@@ -169,6 +169,82 @@ fn a_path_that_loses_large_packets_stalls_bulk_in_that_direction_only() {
     stalled(&network, Direction::FromTarget);
 }
 
+/// With segmentation left to the devices, as on real nodes, and with what the kernels remember of the first round.
+#[test]
+fn large_packets_lost_on_the_way_back_stall_the_retry_too() {
+    let Some(network) = Network::made_for("large_packets_lost_on_the_way_back_stall_the_retry_too") else {
+        return;
+    };
+    network.at(
+        "source",
+        "iptables -t mangle -A INPUT -p tcp -m length --length 1351: -j DROP",
+    );
+    let server = network.serve();
+    let bulk = Kind::Bulk { bytes: 256 * 1024 };
+    let probes = vec![
+        probe(1, address("10.0.2.2", server.tcp), bulk),
+        probe(2, address("10.0.2.2", server.tcp), bulk),
+        probe(3, address("10.0.2.2", server.tcp), Kind::Tcp),
+    ];
+    let ran = network.run(&retrying(probes, 1000));
+    assert!(ran.end.cut_short.is_none(), "{ran:?}");
+    assert!(ran.outcome(3).is_ok(), "{ran:?}");
+    for id in 1..=2 {
+        let samples = &ran.answer(id).samples;
+        assert_eq!(samples.len(), 2, "{samples:?}");
+        assert!(samples[1].retry, "{samples:?}");
+        for sample in samples {
+            assert!(
+                matches!(
+                    &sample.outcome,
+                    Outcome::Stalled {
+                        direction: Direction::FromTarget,
+                        after_us,
+                        ..
+                    } if (4_000_000..4_600_000).contains(after_us)
+                ),
+                "{sample:?}"
+            );
+        }
+    }
+}
+
+/// Each large packet that gets through is progress, and there are hundreds.
+#[test]
+fn large_packets_that_trickle_do_not_hold_up_the_plan() {
+    let Some(network) = Network::made_for("large_packets_that_trickle_do_not_hold_up_the_plan") else {
+        return;
+    };
+    for rule in [
+        "-A INPUT -p tcp -m length --length 1351: -m limit --limit 2/s --limit-burst 1 -j ACCEPT",
+        "-A INPUT -p tcp -m length --length 1351: -j DROP",
+    ] {
+        network.at("source", &format!("iptables -t mangle {rule}"));
+    }
+    let server = network.serve();
+    let bulk = Kind::Bulk { bytes: 256 * 1024 };
+    let ran = network.run(&retrying(
+        vec![probe(1, address("10.0.2.2", server.tcp), bulk)],
+        1000,
+    ));
+    assert!(ran.end.cut_short.is_none(), "{ran:?}");
+    let samples = &ran.answer(1).samples;
+    assert_eq!(samples.len(), 2, "{samples:?}");
+    for sample in samples {
+        assert!(
+            matches!(
+                &sample.outcome,
+                Outcome::Stalled {
+                    direction: Direction::FromTarget,
+                    bytes,
+                    ..
+                } if (1000..256 * 1024).contains(bytes)
+            ),
+            "{sample:?}"
+        );
+    }
+}
+
 #[test]
 fn a_question_that_gets_lost_after_the_handshake_is_a_stall_to_the_target() {
     let Some(network) = Network::made_for("a_question_that_gets_lost_after_the_handshake") else {

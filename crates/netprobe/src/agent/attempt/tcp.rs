@@ -25,6 +25,8 @@ const TURN: usize = 16;
 const LOOK: Duration = Duration::from_millis(250);
 /// The least time without progress that is a stall: three retransmissions, from the usual 0.2 s on, take 3 s.
 const LEAST_STALL: Duration = Duration::from_secs(4);
+/// How many times the patience a connection may last: data that trickles would else go on until the plan's deadline.
+const PATIENCES: u32 = 2;
 
 pub(super) struct Exchange {
     target: IpAddr,
@@ -45,6 +47,8 @@ pub(super) struct Exchange {
     /// How long without progress is a stall.
     patience: Duration,
     progress: Instant,
+    /// When it is over, even though data moves.
+    end: Instant,
 }
 
 /// What a look at the clock found.
@@ -86,6 +90,7 @@ pub(super) fn start(
             None => refused_at_once(&error, started, setting),
         });
     }
+    let patience = timeout.max(LEAST_STALL);
     let exchange = Exchange {
         target: ip,
         nonce,
@@ -101,8 +106,9 @@ pub(super) fn start(
         received: 0,
         answer: Vec::new(),
         peer: None,
-        patience: timeout.max(LEAST_STALL),
+        patience,
         progress: started,
+        end: started + patience * PATIENCES,
     };
     Ok((socket, super::Exchange::Tcp(exchange)))
 }
@@ -141,6 +147,7 @@ impl Exchange {
             }
             self.is_connected = true;
             self.progress = now;
+            self.end = now + self.patience * PATIENCES;
             // From here on an ICMP error is a hint to the kernel and not the end of the connection.
             let _ = queue_errors(socket, self.target, false);
         }
@@ -158,7 +165,7 @@ impl Exchange {
             return Overdue::Silent;
         }
         self.look(socket, now);
-        if now >= self.progress + self.patience {
+        if now >= self.over() {
             return Overdue::Stalled(self.stalled(now));
         }
         Overdue::Until(self.next_look(now))
@@ -166,12 +173,13 @@ impl Exchange {
 
     /// When to look at the clock next, once connected.
     pub(super) fn next_look(&self, now: Instant) -> Instant {
-        let stall = self.progress + self.patience;
-        if self.bulk > 0 {
-            stall.min(now + LOOK)
-        } else {
-            stall
-        }
+        let over = self.over();
+        if self.bulk > 0 { over.min(now + LOOK) } else { over }
+    }
+
+    /// When it is a stall, if nothing moves until then.
+    fn over(&self) -> Instant {
+        (self.progress + self.patience).min(self.end)
     }
 
     fn to_send(&self) -> u64 {
@@ -290,7 +298,8 @@ impl Exchange {
 
     fn stalled(&self, now: Instant) -> Outcome {
         let after_us = micros(now - self.progress);
-        if self.acknowledged < self.sent {
+        // What trickles may have all been acknowledged, with more to be sent.
+        if self.acknowledged < self.to_send() {
             Outcome::Stalled {
                 direction: Direction::ToTarget,
                 bytes: self.acknowledged,
