@@ -60,26 +60,40 @@ fn orphaned_links() -> Vec<String> {
         .collect()
 }
 
+/// The processes whose program is one of the lab's, wherever they run.
+pub(crate) fn programs(state: &StateDir) -> Vec<i32> {
+    let runs_one = |pid: &i32| {
+        fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|program| program.starts_with(state.path()))
+    };
+    all_processes().into_iter().filter(runs_one).collect()
+}
+
 /// Processes in the lab's groups, and those that run a program of the lab or see its files mounted.
 fn processes(state: &StateDir) -> Vec<String> {
     let path = format!("{}/", state.path().display());
     let members = cgroups::processes(state).unwrap_or_default();
+    let programs = programs(state);
+    all_processes()
+        .into_iter()
+        .filter_map(|pid| {
+            let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+            let belongs =
+                members.contains(&pid) || programs.contains(&pid) || read("mountinfo").contains(&path);
+            belongs.then(|| format!("process {pid} {}", read("cmdline").replace('\0', " ").trim()))
+        })
+        .collect()
+}
+
+/// The pids of all processes but this one.
+fn all_processes() -> Vec<i32> {
     let Ok(entries) = fs::read_dir("/proc") else {
-        return vec!["/proc could not be read".to_owned()];
+        return Vec::new();
     };
     let own = std::process::id();
     entries
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
         .filter(|&pid| u32::try_from(pid) != Ok(own))
-        .filter_map(|pid| {
-            let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
-            let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
-            let belongs = members.contains(&pid)
-                || program.starts_with(state.path())
-                || read("mountinfo").contains(&path);
-            belongs.then(|| format!("process {pid} {}", read("cmdline").replace('\0', " ").trim()))
-        })
         .collect()
 }
 
