@@ -248,10 +248,11 @@ fn the_return_route_of_one_node_removed() {
     blames_only(&report, &["node1", "node2"]);
 }
 
-/// What a wire does with a tunnel packet that does not fit where fragments are dropped and nobody hears the complaint.
-/// (Otherwise the kernel splits the packet, or tells the pod, and nothing is lost.)
+/// What a network does that drops fragments: a tunnel packet that was split, and is whole again where it arrives, is lost,
+/// and nobody hears the complaint. (Otherwise the pieces pass, or the kernel tells the pod, and nothing is lost.) Sizes are
+/// judged at the receiver: what a node sends may still be many segments in one.
 const NARROW_WIRE: [&str; 2] = [
-    "OUTPUT -o eth0 -p udp --dport 8472 -m length --length 1501: -j DROP",
+    "INPUT -p udp --dport 8472 -m length --length 1501: -j DROP",
     "OUTPUT -p icmp --icmp-type fragmentation-needed -j DROP",
 ];
 
