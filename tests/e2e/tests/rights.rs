@@ -104,7 +104,7 @@ fn who_may_only_read_gets_an_answer_that_is_no_pass() {
     println!("{run}");
     assert_eq!(run.code, Some(3), "{run}");
     assert!(
-        run.stdout.contains("create") && run.stdout.contains("pods"),
+        run.stdout.contains(r#"cannot create resource "configmaps""#),
         "{run}"
     );
     assert_eq!(bench.leftovers(), Vec::<String>::new());
