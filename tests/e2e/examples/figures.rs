@@ -70,7 +70,7 @@ fn simulated(plugin: &Path, nodes: u32) {
 }
 
 fn print_cost(command: &mut Command) {
-    let output = command.output().expect("starts");
+    let output = command.stdout(Stdio::piped()).output().expect("starts");
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a report");
     println!(
         "  verdict {}, API calls {}",
