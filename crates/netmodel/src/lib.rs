@@ -1,0 +1,6 @@
+//! What a node's configuration does to a packet, computed from text that was read elsewhere.
+//!
+//! Nothing here looks at a system: parsers take what a command printed, and models answer questions about packets that nobody sent.
+//! An answer is allowed to be "unknown", and then it names what could not be decided.
+
+pub mod rules;
