@@ -6,8 +6,7 @@ use std::net::IpAddr;
 
 use netprobe::{Answer, Direction, Kind, Outcome, Peer, Probe, Sample};
 use observation::{
-    BUNDLE_VERSION, Condition, Node, Observation, Phase, Place, Placement, ProbePod, ServerVersion, Stats,
-    Twin,
+    Condition, Node, Observation, Phase, Place, Placement, ProbePod, ServerVersion, Stats, Twin,
 };
 use report::{Family, Gap, GapReason, Observed, Protocol};
 
@@ -119,35 +118,33 @@ impl Simulation {
             name: name.into(),
             took_ms,
         };
-        Observation {
-            api_version: BUNDLE_VERSION.into(),
-            tool: "kubectl-netcheck v0.1.0".into(),
-            taken_at: "2026-03-01T09:00:00Z".into(),
-            server: Observed::Seen(ServerVersion {
-                git_version: "v1.34.4".into(),
-                platform: "linux/amd64".into(),
-            }),
-            nodes: Observed::Seen((1..=self.nodes).map(|node| self.node(node)).collect()),
-            placement: Some(Placement {
-                run: "5f3a".into(),
-                namespace: "netcheck-5f3a".into(),
-                own_namespace: Observed::Seen(()),
-                nodes: places,
-                notes: Vec::new(),
-            }),
-            mesh: Some(mesh),
-            stats: Stats {
-                api_calls: Some(19),
-                bytes_received: Some(61_440),
-                bytes_sent: Some(912_384),
-                phases: vec![
-                    phase("observe", 42),
-                    phase("start", 1310),
-                    phase("probe", 180),
-                    phase("clean up", 630),
-                ],
-            },
-        }
+        let server = Observed::Seen(ServerVersion {
+            git_version: "v1.34.4".into(),
+            platform: "linux/amd64".into(),
+        });
+        let nodes = Observed::Seen((1..=self.nodes).map(|node| self.node(node)).collect());
+        let mut observation =
+            Observation::new("kubectl-netcheck v0.1.0", "2026-03-01T09:00:00Z", server, nodes);
+        observation.placement = Some(Placement {
+            run: "5f3a".into(),
+            namespace: "netcheck-5f3a".into(),
+            own_namespace: Observed::Seen(()),
+            nodes: places,
+            notes: Vec::new(),
+        });
+        observation.mesh = Some(mesh);
+        observation.stats = Stats {
+            api_calls: Some(19),
+            bytes_received: Some(61_440),
+            bytes_sent: Some(912_384),
+            phases: vec![
+                phase("observe", 42),
+                phase("start", 1310),
+                phase("probe", 180),
+                phase("clean up", 630),
+            ],
+        };
+        observation
     }
 
     fn addresses(&self, node: u8, last: u8) -> Vec<IpAddr> {

@@ -72,16 +72,12 @@ mod tests {
             message: "none".into(),
             hint: None,
         };
-        Observation {
-            api_version: BUNDLE_VERSION.into(),
-            tool: "test".into(),
-            taken_at: "2026-01-01T00:00:00Z".into(),
-            server: Observed::Unseen(gap.clone()),
-            nodes: Observed::Unseen(gap),
-            placement: None,
-            mesh: None,
-            stats: crate::Stats::default(),
-        }
+        Observation::new(
+            "test",
+            "2026-01-01T00:00:00Z",
+            Observed::Unseen(gap.clone()),
+            Observed::Unseen(gap),
+        )
     }
 
     #[test]

@@ -4,7 +4,9 @@
 //! Facts only. Nothing here judges, and nothing here looks.
 
 mod bundle;
+mod evidence;
 mod observation;
 
 pub use bundle::BundleError;
+pub use evidence::*;
 pub use observation::*;

@@ -5,6 +5,8 @@ use netprobe::{Kind, Sample};
 use report::{Gap, Observed};
 use serde::{Deserialize, Serialize};
 
+use crate::NodeEvidence;
+
 /// Everything that was seen of a cluster in one run. It is what a bundle holds: the same observation always gives the
 /// same report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,8 +26,38 @@ pub struct Observation {
     pub placement: Option<Placement>,
     /// What was probed between pods of nodes.
     pub mesh: Option<Mesh>,
+    /// What nodes show of their own network, by their names. Empty when no node was to be read; then
+    /// [`Observation::node_reading`] says why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub node_evidence: BTreeMap<String, Observed<NodeEvidence>>,
+    /// Whether nodes were to be read at all, or why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_reading: Option<Observed<()>>,
     /// What the run cost.
     pub stats: Stats,
+}
+
+impl Observation {
+    /// An observation in which nothing was looked at beside the server and its nodes.
+    pub fn new(
+        tool: impl Into<String>,
+        taken_at: impl Into<String>,
+        server: Observed<ServerVersion>,
+        nodes: Observed<Vec<Node>>,
+    ) -> Self {
+        Self {
+            api_version: BUNDLE_VERSION.to_owned(),
+            tool: tool.into(),
+            taken_at: taken_at.into(),
+            server,
+            nodes,
+            placement: None,
+            mesh: None,
+            node_evidence: BTreeMap::new(),
+            node_reading: None,
+            stats: Stats::default(),
+        }
+    }
 }
 
 /// The format of a bundle.
