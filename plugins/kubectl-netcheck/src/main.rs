@@ -4,6 +4,7 @@ mod args;
 mod bundle;
 mod cleanup;
 mod pod_to_pod;
+mod session;
 
 use std::process::ExitCode;
 
