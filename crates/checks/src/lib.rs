@@ -5,6 +5,7 @@
 #[cfg(test)]
 mod cases;
 mod check;
+mod coverage;
 mod fold;
 mod judge;
 mod localise;
@@ -13,10 +14,13 @@ mod path;
 mod plan;
 mod shell;
 #[cfg(test)]
+mod shown;
+#[cfg(test)]
 mod simulation;
 mod view;
 
 pub use check::{CHECKS, Check, Judgement};
+pub use coverage::{Row, Status, coverage, document as coverage_document, row};
 pub use fold::{SourceAnswers, fold};
 pub use judge::{JudgeOptions, judge};
 pub use plan::{MeshOptions, MeshPlan, PlannedCell, SourcePlan, plan_mesh};
