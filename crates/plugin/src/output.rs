@@ -31,7 +31,7 @@ pub enum ColorChoice {
 }
 
 /// The flags about what is printed, the same for every plugin.
-#[derive(clap::Args, Clone, Debug)]
+#[derive(clap::Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
     /// Output format.

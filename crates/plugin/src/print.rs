@@ -42,6 +42,16 @@ pub fn write(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// A document as JSON, indented, with a line feed at its end.
+///
+/// # Errors
+/// When it holds what JSON cannot say.
+pub fn json(document: &serde_json::Value) -> Result<String, Failure> {
+    serde_json::to_string_pretty(document)
+        .map(|text| text + "\n")
+        .map_err(|error| Failure::of(&error))
+}
+
 /// A document as YAML.
 ///
 /// # Errors

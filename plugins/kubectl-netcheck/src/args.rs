@@ -7,6 +7,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use cluster::ConnectionArgs;
 use plugin::{Failure, OutputArgs};
 
+use crate::guide::{Checks, GuideFlags};
+
 const EXIT_STATUS: &str = "\
 Exit status, the same for every output format:
   0  nothing wrong was seen (warnings included, unless --fail-on warning)
@@ -19,7 +21,9 @@ Exit status, the same for every output format:
 #[command(name = "netcheck", after_help = EXIT_STATUS, disable_help_subcommand = true, arg_required_else_help = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) guide: GuideFlags,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
 }
@@ -35,6 +39,8 @@ pub(crate) enum Command {
     /// Find and remove what runs left that were killed. Never touches a live run.
     #[command(after_help = EXIT_STATUS)]
     Cleanup(Cleanup),
+    /// List the checks, or explain those that are named. Needs no cluster.
+    Checks(Checks),
 }
 
 #[derive(clap::Args, Clone, Debug)]

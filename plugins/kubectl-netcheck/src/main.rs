@@ -3,6 +3,7 @@
 mod args;
 mod bundle;
 mod cleanup;
+mod guide;
 mod pod_to_pod;
 mod session;
 
@@ -19,8 +20,11 @@ const PROGRAM: Program = Program {
 };
 
 fn main() -> ExitCode {
-    run(PROGRAM, async |args: Args, run| match args.command {
-        Command::PodToPod(wanted) => pod_to_pod::run(&args.connection, &wanted, run).await,
-        Command::Cleanup(wanted) => cleanup::run(&args.connection, &wanted, run).await,
+    run(PROGRAM, async |args: Args, run| {
+        match guide::command(args.command, args.guide)? {
+            Command::PodToPod(wanted) => pod_to_pod::run(&args.connection, &wanted, run).await,
+            Command::Cleanup(wanted) => cleanup::run(&args.connection, &wanted, run).await,
+            Command::Checks(wanted) => guide::run(&wanted),
+        }
     })
 }

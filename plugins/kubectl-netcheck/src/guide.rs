@@ -1,0 +1,181 @@
+//! `kubectl netcheck checks`: what there is to check, and what is behind an id. Needs no cluster.
+
+use std::fmt::Write as _;
+
+use checks::{Guide, Status, coverage, guide};
+use plugin::{Failure, OutputArgs, OutputFormat};
+use serde_json::{Value, json};
+
+use crate::args::Command;
+
+/// Columns of an explanation, where the terminal's are not known.
+const WIDTH: usize = 100;
+
+/// The same questions as flags, for whoever looks for them there.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub(crate) struct GuideFlags {
+    /// List the checks and end; as the command `checks`.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", action = clap::ArgAction::Set, hide_default_value = true, hide_possible_values = true)]
+    list_checks: bool,
+    /// Explain a check and end; as the command `checks ID`.
+    #[arg(long, value_name = "ID")]
+    explain_check: Option<String>,
+}
+
+#[derive(clap::Args, Clone, Debug, Default)]
+pub(crate) struct Checks {
+    /// Explain these instead of listing all; an id as it stands in reports.
+    #[arg(value_name = "ID")]
+    ids: Vec<String>,
+    /// List also what nothing decides yet, and why.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", action = clap::ArgAction::Set, hide_default_value = true, hide_possible_values = true)]
+    all: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// The command that was typed, or the one that stands behind a flag.
+///
+/// # Errors
+/// When there is neither, or both.
+pub(crate) fn command(typed: Option<Command>, flags: GuideFlags) -> Result<Command, Failure> {
+    let see = "See 'kubectl netcheck --help' for usage.";
+    let asks = flags.list_checks || flags.explain_check.is_some();
+    match (typed, asks) {
+        (Some(command), false) => Ok(command),
+        (None, true) => Ok(Command::Checks(Checks {
+            ids: flags.explain_check.into_iter().collect(),
+            ..Checks::default()
+        })),
+        (Some(_), true) => Err(Failure::new(format!(
+            "error: --list-checks and --explain-check stand alone, without a command\n{see}"
+        ))),
+        (None, false) => Err(Failure::new(format!("error: a command is needed\n{see}"))),
+    }
+}
+
+/// Runs the subcommand and returns its exit status.
+pub(crate) fn run(wanted: &Checks) -> Result<u8, Failure> {
+    let mut guides = Vec::new();
+    for id in &wanted.ids {
+        let guide = guide(id).map_err(|error| {
+            Failure::of(&error).with_hint(Some("`kubectl netcheck checks --all` lists every id".to_owned()))
+        })?;
+        guides.push(guide);
+    }
+    let explains = !guides.is_empty();
+    if !explains {
+        let ids = coverage().filter_map(|row| guide(row.id).ok());
+        guides = ids
+            .filter(|guide| wanted.all || guide.status == Status::Check)
+            .collect();
+    }
+    let text = match wanted.output.output {
+        OutputFormat::Json => plugin::json(&document(&guides))?,
+        OutputFormat::Yaml => plugin::yaml(&document(&guides))?,
+        OutputFormat::Name => guides.iter().map(|guide| guide.id.to_owned() + "\n").collect(),
+        OutputFormat::Text | OutputFormat::Wide if explains => {
+            let pages: Vec<String> = guides.iter().map(|guide| guide.page(WIDTH)).collect();
+            pages.join("\n")
+        }
+        OutputFormat::Text | OutputFormat::Wide => table(&guides, wanted),
+    };
+    plugin::write(&text)?;
+    Ok(report::ExitStatus::NoProblem.into())
+}
+
+fn status(guide: &Guide) -> (&'static str, Option<&'static str>) {
+    match guide.status {
+        Status::Check => ("check", None),
+        Status::Held(by) => ("kept", Some(by)),
+        Status::NotYet(why) => ("not yet", Some(why)),
+    }
+}
+
+fn table(guides: &[Guide], wanted: &Checks) -> String {
+    let mut rows = Vec::new();
+    if !wanted.output.no_headers {
+        rows.push(["ID", "COMMAND", "STATUS", "CLAIM"].map(str::to_owned));
+    }
+    for guide in guides {
+        let (status, why) = status(guide);
+        let claim = match why.filter(|_| wanted.output.output == OutputFormat::Wide) {
+            Some(why) => format!("{} ({why})", guide.claim),
+            None => guide.claim.to_owned(),
+        };
+        rows.push([
+            guide.id.to_owned(),
+            guide.command.to_owned(),
+            status.to_owned(),
+            claim,
+        ]);
+    }
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let widths = [width(0), width(1), width(2)];
+    let mut text = String::new();
+    for [id, command, status, claim] in &rows {
+        let _ = write!(text, "{id:<0$}   {command:<1$}   ", widths[0], widths[1]);
+        if wanted.all {
+            let _ = write!(text, "{status:<0$}   ", widths[2]);
+        }
+        let _ = writeln!(text, "{claim}");
+    }
+    text
+}
+
+fn document(guides: &[Guide]) -> Value {
+    let items = guides.iter().map(|guide| {
+        let (status, why) = status(guide);
+        json!({
+            "id": guide.id,
+            "command": guide.command,
+            "claim": guide.claim,
+            "status": status,
+            "reason": why,
+            "text": guide.section,
+        })
+    });
+    json!({
+        "apiVersion": "netcheck.dev/checks/v1",
+        "kind": "CheckList",
+        "items": items.collect::<Vec<_>>(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_stands_for_the_command() {
+        let flags = GuideFlags {
+            explain_check: Some("net-mtu".into()),
+            ..GuideFlags::default()
+        };
+        let command = command(None, flags).expect("a command");
+        assert!(matches!(command, Command::Checks(checks) if checks.ids == ["net-mtu"]));
+    }
+
+    #[test]
+    fn neither_a_command_nor_a_flag_is_an_error() {
+        assert!(command(None, GuideFlags::default()).is_err());
+    }
+
+    #[test]
+    fn only_what_is_decided_is_listed_unless_all_is_asked_for() {
+        let guides: Vec<Guide> = ["net-mtu", "dns-svc"]
+            .iter()
+            .filter_map(|id| guide(id).ok())
+            .collect();
+        let all = Checks {
+            all: true,
+            ..Checks::default()
+        };
+        assert!(table(&guides, &all).contains("not yet"));
+        let first = table(&guides[..1], &Checks::default());
+        assert!(
+            first.starts_with("ID        COMMAND            CLAIM\nnet-mtu   "),
+            "{first}"
+        );
+    }
+}
