@@ -31,7 +31,7 @@ pub fn fold(plan: &MeshPlan, answers: &BTreeMap<String, SourceAnswers>) -> Mesh 
             source: source.clone(),
             target: cell.target.clone(),
             address: cell.address,
-            kind: cell.kind,
+            kind: cell.kind.clone(),
             samples: samples.remove(&id).into_iter().flatten().collect(),
         }));
     }

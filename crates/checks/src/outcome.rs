@@ -14,7 +14,9 @@ pub(crate) fn cell_state(samples: &[Sample], expected: impl Fn(&Peer) -> bool) -
                 class: FailureClass::WrongPeer,
                 detail: format!("the probe pod of {} answered instead", peer.name),
             }),
-            Outcome::Ok { rtt_us, .. } => round_trips.push(*rtt_us),
+            Outcome::Ok { rtt_us, .. } | Outcome::Dns { rtt_us, .. } | Outcome::Http { rtt_us, .. } => {
+                round_trips.push(*rtt_us);
+            }
             Outcome::NotPermitted { what } => not_permitted = Some(what),
             other => failures.extend(failure(other)),
         }
@@ -63,7 +65,9 @@ fn failure(outcome: &Outcome) -> Option<Failure> {
         None => nobody.to_owned(),
     };
     let (class, detail) = match outcome {
-        Outcome::Ok { .. } | Outcome::NotPermitted { .. } => return None,
+        Outcome::Ok { .. } | Outcome::Dns { .. } | Outcome::Http { .. } | Outcome::NotPermitted { .. } => {
+            return None;
+        }
         Outcome::TimedOut { after_us } => (
             FailureClass::Timeout,
             format!("no answer in {}", seconds(*after_us)),

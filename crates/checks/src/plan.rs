@@ -140,7 +140,7 @@ pub fn plan_mesh(places: &BTreeMap<String, Place>, run: &str, options: &MeshOpti
                     cells.push(PlannedCell {
                         target: (*target).to_owned(),
                         address,
-                        kind,
+                        kind: kind.clone(),
                     });
                 }
             }
@@ -201,8 +201,10 @@ fn source_plan(run: &str, cells: &[PlannedCell], options: &MeshOptions) -> Plan 
     let probes: Vec<Probe> = (0..)
         .zip(cells)
         .map(|(id, cell)| {
-            let (port, count) = match cell.kind {
-                Kind::Tcp => (options.tcp_port, options.count),
+            let (port, count) = match &cell.kind {
+                Kind::Tcp | Kind::Connect { .. } | Kind::Dns { .. } | Kind::Http { .. } => {
+                    (options.tcp_port, options.count)
+                }
                 Kind::Udp => (options.udp_port, options.count),
                 Kind::Icmp => (0, options.count),
                 Kind::Bulk { .. } => (options.tcp_port, 1),
@@ -210,7 +212,7 @@ fn source_plan(run: &str, cells: &[PlannedCell], options: &MeshOptions) -> Plan 
             Probe {
                 id,
                 target: SocketAddr::new(cell.address, port),
-                kind: cell.kind,
+                kind: cell.kind.clone(),
                 count: count.max(1),
                 timeout_ms: options.timeout_ms,
             }
@@ -355,7 +357,7 @@ mod tests {
         for source in plan.sources.values() {
             for (probe, cell) in source.plan.probes.iter().zip(&source.cells) {
                 assert_eq!(source.cells.get(probe.id as usize), Some(cell));
-                assert_eq!((probe.target.ip(), probe.kind), (cell.address, cell.kind));
+                assert_eq!((probe.target.ip(), &probe.kind), (cell.address, &cell.kind));
             }
         }
     }

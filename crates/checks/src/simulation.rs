@@ -271,7 +271,9 @@ impl Simulation {
 
     fn outcome(&self, (source, target): (u8, u8), probe: &Probe, round: u32) -> Outcome {
         let family = Family::of(probe.target.ip());
-        let cell = protocol(probe.kind);
+        let Some(cell) = protocol(&probe.kind) else {
+            panic!("a mesh has no {:?}", probe.kind)
+        };
         if self.icmp_not_permitted && cell == Protocol::Icmp {
             return Outcome::NotPermitted {
                 what: "ping socket: EACCES".into(),

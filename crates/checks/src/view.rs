@@ -104,10 +104,15 @@ impl<'a> View<'a> {
             .mesh
             .iter()
             .flat_map(|mesh| &mesh.cells)
-            .map(|cell| cell.kind);
+            .map(|cell| &cell.kind);
         kinds.into_iter().find_map(|kind| match kind {
-            Kind::Bulk { bytes } => Some(bytes),
-            Kind::Tcp | Kind::Udp | Kind::Icmp => None,
+            Kind::Bulk { bytes } => Some(*bytes),
+            Kind::Tcp
+            | Kind::Udp
+            | Kind::Icmp
+            | Kind::Connect { .. }
+            | Kind::Dns { .. }
+            | Kind::Http { .. } => None,
         })
     }
 }
@@ -129,9 +134,12 @@ fn entries(observation: &Observation) -> BTreeMap<Key<'_>, Entry<'_>> {
     let pods = pods(observation);
     let mut entries = BTreeMap::new();
     for cell in observation.mesh.iter().flat_map(|mesh| &mesh.cells) {
+        let Some(protocol) = protocol(&cell.kind) else {
+            continue;
+        };
         let key = Key {
             family: Family::of(cell.address),
-            protocol: protocol(cell.kind),
+            protocol,
             source: &cell.source,
             target: &cell.target,
         };
@@ -147,12 +155,14 @@ fn entries(observation: &Observation) -> BTreeMap<Key<'_>, Entry<'_>> {
     entries
 }
 
-pub(crate) fn protocol(kind: Kind) -> Protocol {
+/// In which way of the mesh a probe was made; `None` for probes of what is no probe pod.
+pub(crate) fn protocol(kind: &Kind) -> Option<Protocol> {
     match kind {
-        Kind::Tcp => Protocol::Tcp,
-        Kind::Udp => Protocol::Udp,
-        Kind::Icmp => Protocol::Icmp,
-        Kind::Bulk { .. } => Protocol::Bulk,
+        Kind::Tcp => Some(Protocol::Tcp),
+        Kind::Udp => Some(Protocol::Udp),
+        Kind::Icmp => Some(Protocol::Icmp),
+        Kind::Bulk { .. } => Some(Protocol::Bulk),
+        Kind::Connect { .. } | Kind::Dns { .. } | Kind::Http { .. } => None,
     }
 }
 

@@ -3,6 +3,7 @@
 mod arguments;
 mod attempt;
 mod descriptors;
+mod dns;
 mod echo;
 mod failure;
 mod interfaces;

@@ -61,8 +61,8 @@ pub struct Probe {
     pub timeout_ms: u64,
 }
 
-/// How a probe is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+/// How a probe is made. The first four expect an agent of the same run at the far end, the others anything.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "type")]
 pub enum Kind {
     /// TCP: connect, send a small request, read the small answer of the agent at the other end.
@@ -76,6 +76,32 @@ pub enum Kind {
     Bulk {
         /// Bytes in each direction; more than 65536 to outgrow the first window.
         bytes: u64,
+    },
+    /// TCP to whatever listens there: connect, send nothing, and wait a moment for a reset. [`Outcome::Ok`] without a
+    /// peer when the connection was made and not reset, its round trip that of the handshake alone.
+    #[serde(rename_all = "camelCase")]
+    Connect {
+        /// How long to wait for a reset once connected, in milliseconds; 0 to be content with the handshake. A proxy
+        /// that has nobody behind it accepts first and resets then.
+        linger_ms: u64,
+    },
+    /// One DNS query to the target. [`Outcome::Dns`] when a DNS message came back, whatever it says.
+    #[serde(rename_all = "camelCase")]
+    Dns {
+        /// The name that is asked for, taken as it is: no search domain is added. With or without a final dot.
+        name: String,
+        /// The type of record: 1 for A, 28 for AAAA.
+        qtype: u16,
+        /// Over TCP instead of UDP.
+        tcp: bool,
+    },
+    /// One HTTP/1.1 GET without TLS. [`Outcome::Http`] when a status line came back, whatever it says.
+    #[serde(rename_all = "camelCase")]
+    Http {
+        /// What is asked for, as `/healthz`.
+        path: String,
+        /// The header `Host`.
+        host: String,
     },
 }
 
@@ -112,6 +138,28 @@ pub enum Outcome {
         rtt_us: u64,
         /// What the far end said of itself and of us. `None` for ICMP, where nobody says anything.
         peer: Option<Peer>,
+    },
+    /// A DNS server answered.
+    #[serde(rename_all = "camelCase")]
+    Dns {
+        /// From the query to the whole answer, in microseconds.
+        rtt_us: u64,
+        /// The response code: 0 no error, 2 server failure, 3 no such name, 5 refused.
+        rcode: u8,
+        /// The addresses of the answer, at most 16, in its order.
+        addresses: Vec<IpAddr>,
+        /// Whether the server cut the answer (the flag TC).
+        truncated: bool,
+    },
+    /// An HTTP server answered.
+    #[serde(rename_all = "camelCase")]
+    Http {
+        /// From the first packet to the status line, in microseconds.
+        rtt_us: u64,
+        /// As 200 or 503.
+        status: u16,
+        /// The first 64 bytes of the answer, escaped.
+        head: String,
     },
     /// Somebody said no: nothing listens there, or a rule refuses it.
     #[serde(rename_all = "camelCase")]
@@ -194,9 +242,25 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether the answer came back.
+    /// Whether an answer came back. What a DNS or HTTP server says in it is another question.
     pub fn is_ok(&self) -> bool {
-        matches!(self, Self::Ok { .. })
+        self.rtt_us().is_some()
+    }
+
+    /// How long the answer took, in microseconds, where one came back.
+    pub fn rtt_us(&self) -> Option<u64> {
+        match self {
+            Self::Ok { rtt_us, .. } | Self::Dns { rtt_us, .. } | Self::Http { rtt_us, .. } => Some(*rtt_us),
+            Self::Refused { .. }
+            | Self::HostUnreachable { .. }
+            | Self::NetUnreachable { .. }
+            | Self::LocalError { .. }
+            | Self::TimedOut { .. }
+            | Self::Stalled { .. }
+            | Self::Reset { .. }
+            | Self::WrongPeer { .. }
+            | Self::NotPermitted { .. } => None,
+        }
     }
 }
 

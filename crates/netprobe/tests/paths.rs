@@ -182,7 +182,7 @@ fn large_packets_lost_on_the_way_back_stall_the_retry_too() {
     let server = network.serve();
     let bulk = Kind::Bulk { bytes: 256 * 1024 };
     let probes = vec![
-        probe(1, address("10.0.2.2", server.tcp), bulk),
+        probe(1, address("10.0.2.2", server.tcp), bulk.clone()),
         probe(2, address("10.0.2.2", server.tcp), bulk),
         probe(3, address("10.0.2.2", server.tcp), Kind::Tcp),
     ];

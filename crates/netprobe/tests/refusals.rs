@@ -145,7 +145,7 @@ fn a_route_that_is_missing_is_told_from_a_router_that_has_none() {
         let probes = ALL
             .iter()
             .zip(0..)
-            .map(|(kind, id)| probe(id, address(target, 7), *kind))
+            .map(|(kind, id)| probe(id, address(target, 7), kind.clone()))
             .collect();
         let ran = network.run(&retrying(probes, 1500));
         for answer in &ran.answers {

@@ -179,14 +179,14 @@ fn five_thousand_probes_at_once_fit_into_memory() {
     let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let deaf = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let at = |port| SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port);
-    let many = |target, kind, count| Plan {
+    let many = |target, kind: Kind, count| Plan {
         concurrency: 5000,
         ..plan(
             (0..5000)
                 .map(|id| Probe {
                     count,
                     timeout_ms: 4000,
-                    ..probe(id, target, kind)
+                    ..probe(id, target, kind.clone())
                 })
                 .collect(),
         )

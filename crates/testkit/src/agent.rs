@@ -22,7 +22,7 @@ pub struct Path<'a> {
     /// Address and port.
     pub address: SocketAddr,
     /// How it is tried.
-    pub kind: Kind,
+    pub kind: &'a Kind,
     /// How long the sample may take, in milliseconds.
     pub timeout_ms: u64,
     /// Which sample of the series this is, from zero.
@@ -57,9 +57,14 @@ impl Path<'_> {
         let rtt = floor + u64::from(hash) % spread + u64::from(self.sample) * 3;
         let rtt_us = match self.kind {
             Kind::Bulk { bytes } => rtt * 4 + bytes / 500,
-            Kind::Tcp | Kind::Udp | Kind::Icmp => rtt,
+            Kind::Tcp
+            | Kind::Udp
+            | Kind::Icmp
+            | Kind::Connect { .. }
+            | Kind::Dns { .. }
+            | Kind::Http { .. } => rtt,
         };
-        let peer = (self.kind != Kind::Icmp).then(|| Peer {
+        let peer = (*self.kind != Kind::Icmp).then(|| Peer {
             name: self.target_name.unwrap_or(target).to_owned(),
             saw: self.source_ip,
         });
@@ -121,7 +126,7 @@ pub(crate) fn answer(
             target_pod: target.as_ref().map(|target| target.pod.as_str()),
             target_name: target.as_ref().map(|target| target.name.as_str()),
             address: probe.target,
-            kind: probe.kind,
+            kind: &probe.kind,
             timeout_ms: probe.timeout_ms,
             sample: 0,
             retry: false,

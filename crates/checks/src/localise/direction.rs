@@ -131,6 +131,8 @@ fn is_own_error(view: &View<'_>, node: &str, outcome: &Outcome) -> bool {
             offender.is_none_or(|offender| belongs_to(view, node, offender))
         }
         Outcome::Ok { .. }
+        | Outcome::Dns { .. }
+        | Outcome::Http { .. }
         | Outcome::Refused { .. }
         | Outcome::TimedOut { .. }
         | Outcome::Stalled { .. }

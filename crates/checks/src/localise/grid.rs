@@ -146,6 +146,8 @@ pub(super) fn stalled(samples: &[Sample]) -> Option<Direction> {
     samples.iter().rev().find_map(|sample| match &sample.outcome {
         Outcome::Stalled { direction, .. } => Some(*direction),
         Outcome::Ok { .. }
+        | Outcome::Dns { .. }
+        | Outcome::Http { .. }
         | Outcome::Refused { .. }
         | Outcome::HostUnreachable { .. }
         | Outcome::NetUnreachable { .. }

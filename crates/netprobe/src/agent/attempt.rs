@@ -1,6 +1,8 @@
 //! One sample of one probe: a socket of its own, and so a source port of its own, and what is expected on it next.
 
 mod icmp;
+mod query;
+mod talk;
 mod tcp;
 mod udp;
 
@@ -10,11 +12,14 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use netprobe::{Kind, Outcome, Probe};
+use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::descriptors::is_shortage;
+use super::dns::encode_query;
 use super::failure::{errno_of, local, micros, outcome};
+use talk::Talk;
 
 /// What every attempt of a run shares.
 pub(crate) struct Setting {
@@ -39,6 +44,8 @@ enum Exchange {
     Tcp(tcp::Exchange),
     Udp(udp::Exchange),
     Icmp(icmp::Exchange),
+    Talk(talk::Exchange),
+    Query(query::Exchange),
 }
 
 /// What came of starting.
@@ -67,11 +74,31 @@ impl Attempt {
         };
         let timeout = Duration::from_millis(probe.timeout_ms);
         let started = Instant::now();
-        let begun = match probe.kind {
+        let begun = match &probe.kind {
             Kind::Tcp => tcp::start(target, nonce, None, timeout, setting),
-            Kind::Bulk { bytes } => tcp::start(target, nonce, Some(bytes), timeout, setting),
+            Kind::Bulk { bytes } => tcp::start(target, nonce, Some(*bytes), timeout, setting),
             Kind::Udp => udp::start(target, nonce, setting),
             Kind::Icmp => icmp::start(target, nonce, setting),
+            Kind::Connect { linger_ms } => {
+                let nothing = Talk::Nothing(Duration::from_millis(*linger_ms));
+                talk::start(target, nothing, timeout, setting)
+            }
+            Kind::Dns { name, qtype, tcp } => {
+                let [high, low, ..] = nonce.to_le_bytes();
+                let id = u16::from_be_bytes([high, low]);
+                match (encode_query(id, name, *qtype), tcp) {
+                    (None, _) => Err(Refusal::Ended(local(Errno::EINVAL))),
+                    (Some(query), false) => query::start(target, id, &query, setting),
+                    (Some(query), true) => match talk::framed(&query) {
+                        Some(query) => talk::start(target, Talk::Dns { id, query }, timeout, setting),
+                        None => Err(Refusal::Ended(local(Errno::EINVAL))),
+                    },
+                }
+            }
+            Kind::Http { path, host } => match talk::http_request(path, host) {
+                Some(request) => talk::start(target, Talk::Http { request }, timeout, setting),
+                None => Err(Refusal::Ended(local(Errno::EINVAL))),
+            },
         };
         match begun {
             Ok((socket, exchange)) => {
@@ -104,7 +131,8 @@ impl Attempt {
     pub(crate) fn interest(&self) -> EpollFlags {
         match &self.exchange {
             Exchange::Tcp(tcp) => tcp.interest(),
-            Exchange::Udp(_) | Exchange::Icmp(_) => EpollFlags::EPOLLIN,
+            Exchange::Talk(talk) => talk.interest(),
+            Exchange::Udp(_) | Exchange::Icmp(_) | Exchange::Query(_) => EpollFlags::EPOLLIN,
         }
     }
 
@@ -121,8 +149,17 @@ impl Attempt {
                 }
                 ended
             }
+            Exchange::Talk(talk) => {
+                let was_connected = talk.is_connected();
+                let ended = talk.ready(&self.socket, flags, after, setting);
+                if !was_connected && talk.is_connected() {
+                    self.due = talk.due(now);
+                }
+                ended
+            }
             Exchange::Udp(udp) => udp.ready(&self.socket, after, setting),
             Exchange::Icmp(icmp) => icmp.ready(&self.socket, after, setting),
+            Exchange::Query(query) => query.ready(&self.socket, after, setting),
         }
     }
 
@@ -143,7 +180,12 @@ impl Attempt {
                     }
                 }
             }
-            Exchange::Udp(_) | Exchange::Icmp(_) => {}
+            Exchange::Talk(talk) => {
+                if let Some(outcome) = talk.overdue(now - self.started) {
+                    return Some(outcome);
+                }
+            }
+            Exchange::Udp(_) | Exchange::Icmp(_) | Exchange::Query(_) => {}
         }
         Some(Outcome::TimedOut {
             after_us: micros(now - self.started),

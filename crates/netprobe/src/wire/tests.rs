@@ -10,6 +10,13 @@ fn kind() -> impl Strategy<Value = Kind> {
         Just(Kind::Udp),
         Just(Kind::Icmp),
         any::<u64>().prop_map(|bytes| Kind::Bulk { bytes }),
+        any::<u64>().prop_map(|linger_ms| Kind::Connect { linger_ms }),
+        (".{0,20}", any::<u16>(), any::<bool>()).prop_map(|(name, qtype, tcp)| Kind::Dns {
+            name,
+            qtype,
+            tcp
+        }),
+        (".{0,20}", ".{0,20}").prop_map(|(path, host)| Kind::Http { path, host }),
     ]
 }
 
@@ -57,6 +64,19 @@ fn outcome() -> impl Strategy<Value = Outcome> {
     let by = any::<Option<IpAddr>>;
     prop_oneof![
         (any::<u64>(), peer).prop_map(|(rtt_us, peer)| Outcome::Ok { rtt_us, peer }),
+        (any::<u64>(), any::<u8>(), any::<Vec<IpAddr>>(), any::<bool>()).prop_map(
+            |(rtt_us, rcode, addresses, truncated)| Outcome::Dns {
+                rtt_us,
+                rcode,
+                addresses,
+                truncated
+            }
+        ),
+        (any::<u64>(), any::<u16>(), ".{0,20}").prop_map(|(rtt_us, status, head)| Outcome::Http {
+            rtt_us,
+            status,
+            head
+        }),
         (by(), any::<u64>()).prop_map(|(offender, after_us)| Outcome::Refused { offender, after_us }),
         (by(), any::<Option<u8>>(), any::<u64>()).prop_map(|(offender, code, after_us)| {
             Outcome::HostUnreachable {

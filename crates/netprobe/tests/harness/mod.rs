@@ -229,7 +229,7 @@ pub(crate) fn each(kinds: &[Kind], target: &str) -> Plan {
     let probes = kinds
         .iter()
         .zip(0..)
-        .map(|(kind, id)| probe(id, network::address(target, 7), *kind));
+        .map(|(kind, id)| probe(id, network::address(target, 7), kind.clone()));
     plan(probes.collect())
 }
 

@@ -79,7 +79,7 @@ fn lines(text: &str) -> Vec<Line> {
 #[tokio::test]
 async fn the_agent_answers_a_plan_from_the_function_of_the_test() {
     let config = Config::new(cluster_of(2)).quick().connectivity(|path| {
-        if path.kind == Kind::Icmp && !path.retry {
+        if *path.kind == Kind::Icmp && !path.retry {
             path.timed_out()
         } else {
             path.ok()

@@ -207,7 +207,14 @@ fn a_single_sample_that_recovers_is_shown_with_its_failure() {
 fn the_few_retries_cover_targets_first_and_then_kinds() {
     let kinds = [Kind::Tcp, Kind::Udp, Kind::Bulk { bytes: 1 }];
     let probes: Vec<_> = (0..9)
-        .map(|id| probe(id, &format!("10.0.0.{}:1", id / 3), kinds[id as usize % 3], 1))
+        .map(|id| {
+            probe(
+                id,
+                &format!("10.0.0.{}:1", id / 3),
+                kinds[id as usize % 3].clone(),
+                1,
+            )
+        })
         .collect();
     assert_eq!(
         spread(&probes, (0..9).rev().collect()),
@@ -295,7 +302,7 @@ proptest! {
     ) {
         let all = [Kind::Tcp, Kind::Udp, Kind::Icmp, Kind::Bulk { bytes: 9 }];
         let probes: Vec<_> = kinds.iter().zip(0..).map(|((kind, target, count), id)| {
-            probe(id, &format!("10.0.0.{target}:1"), all[usize::from(*kind)], *count)
+            probe(id, &format!("10.0.0.{target}:1"), all[usize::from(*kind)].clone(), *count)
         }).collect();
         let retry = retry.map(|(gap_ms, most)| Retry { gap_ms, most });
         let mut schedule = schedule(concurrency, retry.clone(), probes.clone());
