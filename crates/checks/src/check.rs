@@ -21,7 +21,8 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
     /// What could not be seen. With any gap the check cannot pass.
     pub gaps: Vec<Gap>,
-    /// Why the check was not made, if it was not: a clause.
+    /// Why the check was not made, if it was not: a clause. Empty when nobody asked what it decides
+    /// ([`Judgement::not_asked`]).
     pub skipped: Option<String>,
 }
 
@@ -32,6 +33,16 @@ impl Judgement {
             skipped: Some(reason.into()),
             ..Self::default()
         }
+    }
+
+    /// The command was about something else: the report does not mention the check at all.
+    pub fn not_asked() -> Self {
+        Self::skipped(String::new())
+    }
+
+    /// Whether the report has to mention the check.
+    pub fn is_asked(&self) -> bool {
+        self.skipped.as_deref() != Some("")
     }
 }
 

@@ -25,7 +25,11 @@ pub struct JudgeOptions {
 /// Makes every check and puts together what they found. Never fails: what is missing from the observation is a gap.
 pub fn judge(observation: &Observation, options: &JudgeOptions) -> Report {
     let view = View::new(observation);
-    let judgements: Vec<_> = CHECKS.iter().map(|check| (check, (check.judge)(&view))).collect();
+    let judgements: Vec<_> = CHECKS
+        .iter()
+        .map(|check| (check, (check.judge)(&view)))
+        .filter(|(_, judgement)| judgement.is_asked())
+        .collect();
     let mut findings: Vec<Finding> = judgements
         .iter()
         .flat_map(|(_, judgement)| judgement.findings.iter().cloned())
