@@ -6,7 +6,9 @@
 mod bundle;
 mod evidence;
 mod observation;
+mod reach;
 
 pub use bundle::BundleError;
 pub use evidence::*;
 pub use observation::*;
+pub use reach::*;

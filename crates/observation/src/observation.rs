@@ -5,7 +5,7 @@ use netprobe::{Kind, Sample};
 use report::{Gap, Observed};
 use serde::{Deserialize, Serialize};
 
-use crate::NodeEvidence;
+use crate::{NodeEvidence, Reach};
 
 /// Everything that was seen of a cluster in one run. It is what a bundle holds: the same observation always gives the
 /// same report.
@@ -33,6 +33,9 @@ pub struct Observation {
     /// Whether nodes were to be read at all, or why not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_reading: Option<Observed<()>>,
+    /// What was tried beyond the mesh, or `None` when nothing was to be tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reach: Option<Reach>,
     /// What the run cost.
     pub stats: Stats,
 }
@@ -55,6 +58,7 @@ impl Observation {
             mesh: None,
             node_evidence: BTreeMap::new(),
             node_reading: None,
+            reach: None,
             stats: Stats::default(),
         }
     }

@@ -1,0 +1,374 @@
+//! What was tried beyond the mesh of probe pods: Services and their endpoints, names, addresses outside, the control
+//! plane. And what of the API is needed to judge it.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use netprobe::{Kind, Sample};
+use report::{Observed, Subject};
+use serde::{Deserialize, Serialize};
+
+use crate::Condition;
+
+/// What was tried beyond the mesh, and the API objects that belong to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reach {
+    /// What the user asked about. A check that belongs to none of it is not made.
+    pub topics: Vec<Topic>,
+    /// The Services that it is about, and those that are needed to compare: not all of the cluster. `None` when no
+    /// Service was to be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub services: Option<Observed<Vec<Service>>>,
+    /// The EndpointSlices of [`Reach::services`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slices: Option<Observed<Vec<EndpointSlice>>>,
+    /// Admission webhooks, of both kinds. `None` when they were not to be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhooks: Option<Observed<Vec<Webhook>>>,
+    /// APIServices that are served by a Service. `None` when they were not to be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_services: Option<Observed<Vec<ApiService>>>,
+    /// The domain of the cluster's names, without a final dot: as `cluster.local`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster_domain: Option<String>,
+    /// What each source answered, or why not.
+    pub sources: Vec<SourceState>,
+    /// Everything that was planned.
+    pub attempts: Vec<Attempt>,
+    /// What was not tried on purpose, one sentence each without a full stop: ports of a protocol that cannot be probed,
+    /// endpoints beyond the limit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
+}
+
+/// What a user asks about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Topic {
+    /// Services: ClusterIPs, endpoints, node ports, load balancers.
+    Service,
+    /// What lies outside of the cluster, from inside.
+    Egress,
+    /// Node ports and load balancers, from outside.
+    External,
+    /// The API server, kubelets, webhooks, aggregated APIs.
+    ControlPlane,
+    /// One source and one destination.
+    Path,
+    /// How long things take, and how much gets lost.
+    Performance,
+}
+
+/// Where an attempt is made from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "eyes")]
+pub enum Source {
+    /// The probe pod of a node, in the pod network.
+    #[serde(rename_all = "camelCase")]
+    Pod {
+        /// The node's name.
+        node: String,
+    },
+    /// A probe pod in the network of its node.
+    #[serde(rename_all = "camelCase")]
+    Host {
+        /// The node's name.
+        node: String,
+    },
+    /// The machine on which the program runs. Errors seen there have no offender.
+    Outside,
+}
+
+impl Source {
+    /// The node, where there is one.
+    pub fn node(&self) -> Option<&str> {
+        match self {
+            Self::Pod { node } | Self::Host { node } => Some(node),
+            Self::Outside => None,
+        }
+    }
+}
+
+/// What became of a source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceState {
+    /// Which one.
+    pub source: Source,
+    /// Whether all of its answers arrived, or why not. A source that was cut off keeps the attempts that did arrive.
+    pub answered: Observed<()>,
+}
+
+/// One thing that was tried from one place, one address, one way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// From where.
+    pub source: Source,
+    /// What it shows.
+    pub purpose: Purpose,
+    /// What it is about, as `service/web -n shop`; the address outside or the cluster where no object stands for it.
+    pub subject: Subject,
+    /// Address and port that were tried.
+    pub address: SocketAddr,
+    /// How it was tried.
+    pub kind: Kind,
+    /// What is right.
+    pub expected: Expected,
+    /// All that was seen, first tries in the order in which they were made, then retries. Empty when no answer arrived:
+    /// then [`Reach::sources`] says why.
+    pub samples: Vec<Sample>,
+}
+
+/// What an attempt shows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "type")]
+pub enum Purpose {
+    /// A Service by its ClusterIP.
+    ClusterIp,
+    /// One endpoint of a Service, by the pod's address and the target port.
+    #[serde(rename_all = "camelCase")]
+    Endpoint {
+        /// `targetRef.name`, where it is a pod.
+        pod: Option<String>,
+        /// `nodeName`.
+        node: Option<String>,
+    },
+    /// A Service by the port that every node has for it.
+    #[serde(rename_all = "camelCase")]
+    NodePort {
+        /// The node whose address was tried.
+        node: String,
+    },
+    /// A Service by the address of its load balancer.
+    LoadBalancer,
+    /// A Service by one of its `externalIPs`.
+    ExternalIp,
+    /// The health check of `externalTrafficPolicy: Local`: 200 on nodes with a ready endpoint, else 503.
+    #[serde(rename_all = "camelCase")]
+    HealthCheck {
+        /// The node whose address was tried.
+        node: String,
+        /// Whether a ready endpoint is there, by the EndpointSlices.
+        has_endpoint: bool,
+    },
+    /// A Service's name, asked of the cluster's DNS.
+    #[serde(rename_all = "camelCase")]
+    Name {
+        /// The addresses that it should have.
+        expected: Vec<IpAddr>,
+    },
+    /// A Service of type ExternalName: the name that it stands for, asked of the cluster's DNS.
+    ExternalName,
+    /// A name outside, asked of the cluster's DNS by its ClusterIP.
+    NameOutside,
+    /// The same name, asked of one DNS pod by its own address.
+    #[serde(rename_all = "camelCase")]
+    NameOutsideByPod {
+        /// `targetRef.name` of the DNS server's endpoint.
+        pod: Option<String>,
+    },
+    /// An address outside of the cluster.
+    AddressOutside,
+    /// One API server by the address in the EndpointSlice of `service/kubernetes`.
+    ApiServer,
+    /// The kubelet of a node.
+    #[serde(rename_all = "camelCase")]
+    Kubelet {
+        /// The node.
+        node: String,
+    },
+    /// A port of a probe pod where nothing listens: it has to refuse.
+    #[serde(rename_all = "camelCase")]
+    ClosedPort {
+        /// The node of the probe pod.
+        node: String,
+    },
+    /// A probe pod, to compare with.
+    #[serde(rename_all = "camelCase")]
+    ProbePod {
+        /// Its node.
+        node: String,
+    },
+    /// What the user named as the destination of a path.
+    Destination,
+}
+
+/// What is right for an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Expected {
+    /// An answer.
+    Answer,
+    /// A refusal: nothing listens, and somebody has to say so.
+    Refusal,
+    /// Silence: by a setting of the Service, packets are dropped here.
+    Silence,
+    /// Nothing in particular; it is shown and not judged.
+    Anything,
+}
+
+/// What is needed of a Service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Service {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.namespace`.
+    pub namespace: String,
+    /// `spec.type`, as `ClusterIP`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `spec.clusterIPs`; empty when it is headless or an ExternalName.
+    pub cluster_ips: Vec<IpAddr>,
+    /// Whether `spec.clusterIP` is `None`.
+    pub headless: bool,
+    /// `spec.externalName`.
+    pub external_name: Option<String>,
+    /// `spec.externalIPs`.
+    pub external_ips: Vec<IpAddr>,
+    /// `status.loadBalancer.ingress`.
+    pub load_balancer: Vec<LoadBalancerIngress>,
+    /// `spec.ports`.
+    pub ports: Vec<ServicePort>,
+    /// `spec.selector`.
+    pub selector: BTreeMap<String, String>,
+    /// Whether `spec.internalTrafficPolicy` is `Local`.
+    pub internal_local: bool,
+    /// Whether `spec.externalTrafficPolicy` is `Local`.
+    pub external_local: bool,
+    /// `spec.healthCheckNodePort`.
+    pub health_check_node_port: Option<u16>,
+    /// Whether it has the label `k8s-app=kube-dns`, which the cluster's DNS has.
+    pub is_dns: bool,
+}
+
+impl Service {
+    /// As kubectl prints it: `service/web -n shop`.
+    pub fn subject(&self) -> Subject {
+        Subject::Object {
+            kind: "service".to_owned(),
+            name: self.name.clone(),
+            namespace: Some(self.namespace.clone()),
+        }
+    }
+}
+
+/// One way in from a load balancer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadBalancerIngress {
+    /// `ip`.
+    pub ip: Option<IpAddr>,
+    /// `hostname`.
+    pub hostname: Option<String>,
+    /// Whether `ipMode` is `Proxy`: nodes then send what is for it out to the load balancer.
+    pub proxy: bool,
+}
+
+/// A port of a Service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServicePort {
+    /// `name`; empty where it has none.
+    pub name: String,
+    /// `TCP`, `UDP` or `SCTP`.
+    pub protocol: String,
+    /// `port`.
+    pub port: u16,
+    /// `targetPort` as it is written: a number or a name.
+    pub target_port: String,
+    /// `nodePort`.
+    pub node_port: Option<u16>,
+}
+
+/// What is needed of an EndpointSlice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EndpointSlice {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.namespace`.
+    pub namespace: String,
+    /// The label `kubernetes.io/service-name`.
+    pub service: Option<String>,
+    /// `IPv4`, `IPv6` or `FQDN`.
+    pub address_type: String,
+    /// `ports`.
+    pub ports: Vec<SlicePort>,
+    /// `endpoints`.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// A port of an EndpointSlice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SlicePort {
+    /// The name of the Service's port; empty where it has none.
+    pub name: String,
+    /// `TCP`, `UDP` or `SCTP`.
+    pub protocol: String,
+    /// The number; `None` when it is not restricted.
+    pub port: Option<u16>,
+}
+
+/// An endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Endpoint {
+    /// `addresses`, as far as they are addresses.
+    pub addresses: Vec<IpAddr>,
+    /// `conditions.ready`; an absent condition counts as true, as the API says.
+    pub ready: bool,
+    /// `conditions.serving`; as ready where it is absent.
+    pub serving: bool,
+    /// `conditions.terminating`.
+    pub terminating: bool,
+    /// `nodeName`.
+    pub node: Option<String>,
+    /// `targetRef.name`, where `targetRef.kind` is `Pod`.
+    pub pod: Option<String>,
+}
+
+/// A reference of the control plane to a Service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceReference {
+    /// `name`.
+    pub name: String,
+    /// `namespace`.
+    pub namespace: String,
+    /// `port`; 443 where it is absent, as the API says.
+    pub port: u16,
+}
+
+/// An admission webhook.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Webhook {
+    /// `validatingwebhookconfiguration` or `mutatingwebhookconfiguration`.
+    pub kind: String,
+    /// The configuration's name.
+    pub configuration: String,
+    /// The webhook's name in it.
+    pub name: String,
+    /// Where it is called, when that is a Service and not a URL.
+    pub service: Option<ServiceReference>,
+    /// Whether `failurePolicy` is `Fail`: what it cannot be asked about is then refused.
+    pub fails_closed: bool,
+    /// `timeoutSeconds`.
+    pub timeout_seconds: u32,
+}
+
+/// An APIService that is served by a Service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiService {
+    /// As `v1beta1.metrics.k8s.io`.
+    pub name: String,
+    /// What serves it.
+    pub service: ServiceReference,
+    /// The condition `Available`; `None` when it has none.
+    pub available: Option<Condition>,
+}
