@@ -1,1 +1,35 @@
 //! Packet filter rules: what iptables and nftables print, and what those rules do to a packet.
+//!
+//! A node can hold rules in three places at once, and a packet passes all of them: the tables of `iptables-nft`, those of
+//! `iptables-legacy`, and tables that `nft` or a daemon made. Each is read into a [`RuleSet`] of its own ([`View`]), because
+//! no one command shows all of them. [`walk`] then sends a [`Packet`] through the chains of one hook.
+//!
+//! What cannot be decided from text alone (an ipset, a random share, an unknown module) is neither a match nor a mismatch:
+//! the walk follows both ways and says on what each of them rests.
+
+mod action;
+mod counters;
+mod decider;
+mod iptables;
+mod matching;
+mod model;
+mod nft;
+mod owner;
+mod packet;
+mod test;
+mod values;
+mod walk;
+mod words;
+
+pub use action::{Action, Mss};
+pub use counters::Counters;
+pub use decider::Decider;
+pub use iptables::parse_iptables_save;
+pub use matching::Truth;
+pub use model::{Base, Chain, ChainKind, Family, Hook, Policy, Rule, RuleSet, Step, Table, View};
+pub use nft::{NftError, parse_nft_json};
+pub use owner::{Owner, owner_of_chain, owner_of_rule};
+pub use packet::{Mark, Packet, State, protocol};
+pub use test::{Bits, Match, Test};
+pub use values::{AddressRange, Pattern};
+pub use walk::{Effect, Outcome, Stop, StopKind, Walk, walk};
