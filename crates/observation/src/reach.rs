@@ -212,6 +212,10 @@ pub enum Expected {
 /// What is needed of a Service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent settings of the API object"
+)]
 pub struct Service {
     /// `metadata.name`.
     pub name: String,
