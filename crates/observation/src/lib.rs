@@ -6,9 +6,11 @@
 mod bundle;
 mod evidence;
 mod observation;
+mod policy;
 mod reach;
 
 pub use bundle::BundleError;
 pub use evidence::*;
 pub use observation::*;
+pub use policy::*;
 pub use reach::*;

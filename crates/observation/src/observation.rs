@@ -5,7 +5,7 @@ use netprobe::{Kind, Sample};
 use report::{Gap, Observed};
 use serde::{Deserialize, Serialize};
 
-use crate::{NodeEvidence, Reach};
+use crate::{NodeEvidence, PolicyFacts, Reach};
 
 /// Everything that was seen of a cluster in one run. It is what a bundle holds: the same observation always gives the
 /// same report.
@@ -36,6 +36,9 @@ pub struct Observation {
     /// What was tried beyond the mesh, or `None` when nothing was to be tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reach: Option<Reach>,
+    /// NetworkPolicies and what they are about, or `None` when they were not asked about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyFacts>,
     /// What the run cost.
     pub stats: Stats,
 }
@@ -59,6 +62,7 @@ impl Observation {
             node_evidence: BTreeMap::new(),
             node_reading: None,
             reach: None,
+            policy: None,
             stats: Stats::default(),
         }
     }
