@@ -11,6 +11,7 @@ mod kernel;
 mod output;
 mod peering;
 mod plan;
+mod read;
 mod run;
 mod schedule;
 mod serve;
@@ -48,6 +49,8 @@ pub(crate) fn main() -> ExitCode {
     let ended = match arguments::parse(std::env::args_os().skip(1)) {
         Ok(Command::Serve(options)) => serve::serve(&options),
         Ok(Command::Run(identity)) => run::run(&identity),
+        Ok(Command::Read(identity)) => read::read(&identity),
+        Ok(Command::Under { root, command }) => read::become_under(&root, &command),
         Ok(Command::Version) => print(&format!(
             "netprobe {}, wire {}",
             env!("CARGO_PKG_VERSION"),

@@ -6,6 +6,8 @@
 //!
 //! This library knows nothing of Kubernetes and nothing of the other crates.
 
+mod reads;
 mod wire;
 
+pub use reads::*;
 pub use wire::*;

@@ -2,6 +2,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::ReadAnswer;
+
 /// The version of plan and answer. The agent refuses a plan of another version.
 pub const WIRE_VERSION: u32 = 1;
 
@@ -292,6 +294,8 @@ pub enum Line {
     Hello(Hello),
     /// Then one for each probe that ended.
     Answer(Answer),
+    /// Or one for each thing that was read.
+    Read(ReadAnswer),
     /// Last, unless the answers were cut off.
     End(End),
 }
@@ -329,6 +333,10 @@ pub const MAX_PLAN_BYTES: u32 = 16 * 1024 * 1024;
 /// # Errors
 /// When the plan is longer than [`MAX_PLAN_BYTES`].
 pub fn encode_plan(plan: &Plan) -> Result<Vec<u8>, std::io::Error> {
+    encode(plan)
+}
+
+pub(crate) fn encode(plan: &impl Serialize) -> Result<Vec<u8>, std::io::Error> {
     let text = serde_json::to_vec(plan)?;
     let length = u32::try_from(text.len())
         .ok()

@@ -1,6 +1,6 @@
 //! What an agent wrote on its standard output, as far as it arrived. Pure.
 
-use netprobe::{Answer, End, Hello, Line, WIRE_VERSION};
+use netprobe::{Answer, End, Hello, Line, ReadAnswer, WIRE_VERSION};
 
 /// The lines of an agent, collected piece by piece.
 #[derive(Debug, Default)]
@@ -8,6 +8,7 @@ pub(crate) struct Answers {
     unread: Vec<u8>,
     pub(crate) hello: Option<Hello>,
     pub(crate) arrived: Vec<Answer>,
+    pub(crate) reads: Vec<ReadAnswer>,
     pub(crate) end: Option<End>,
     /// The first line that was no line of an agent, shortened.
     pub(crate) stray: Option<String>,
@@ -37,6 +38,7 @@ impl Answers {
         match serde_json::from_slice(line) {
             Ok(Line::Hello(hello)) => self.hello = Some(hello),
             Ok(Line::Answer(answer)) => self.arrived.push(answer),
+            Ok(Line::Read(answer)) => self.reads.push(answer),
             Ok(Line::End(end)) => self.end = Some(end),
             Err(_) => {
                 if self.stray.is_none() {
@@ -45,6 +47,15 @@ impl Answers {
                 }
             }
         }
+    }
+
+    /// Whether nothing arrived, not even the end.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count() == 0 && self.end.is_none()
+    }
+
+    fn count(&self) -> usize {
+        self.arrived.len() + self.reads.len()
     }
 
     /// Why the answers are not all that was asked for, `None` when they are.
@@ -58,14 +69,10 @@ impl Answers {
             ));
         }
         let Some(end) = &self.end else {
-            return Some(format!("cut off after {} answers", self.arrived.len()));
+            return Some(format!("cut off after {} answers", self.count()));
         };
-        if usize::try_from(end.answers) != Ok(self.arrived.len()) {
-            return Some(format!(
-                "{} of {} answers arrived",
-                self.arrived.len(),
-                end.answers
-            ));
+        if usize::try_from(end.answers) != Ok(self.count()) {
+            return Some(format!("{} of {} answers arrived", self.count(), end.answers));
         }
         end.cut_short
             .as_ref()

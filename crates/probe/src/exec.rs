@@ -14,7 +14,7 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use kube::Api;
 use kube::api::{AttachParams, AttachedProcess};
-use netprobe::{Answer, End, Hello};
+use netprobe::{Answer, End, Hello, ReadAnswer};
 use report::Observed;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
@@ -31,6 +31,8 @@ pub struct Executed {
     pub hello: Option<Hello>,
     /// The answers that arrived, in any order. Those of a source that was cut off count.
     pub answers: Vec<Answer>,
+    /// What was read, where that was asked for instead of probes.
+    pub reads: Vec<ReadAnswer>,
     /// The agent's last line, if it arrived.
     pub end: Option<End>,
     /// Whether everything arrived, or why not.
@@ -63,6 +65,8 @@ pub(crate) struct Place<'a> {
     pub(crate) node: &'a str,
     pub(crate) pod: &'a str,
     pub(crate) run: &'a str,
+    /// The agent's command that takes the plan: `run` or `read`.
+    pub(crate) command: &'static str,
     pub(crate) streamed: &'a Arc<Streamed>,
 }
 
@@ -78,7 +82,7 @@ pub(crate) async fn execute(place: &Place<'_>, plan: &[u8], deadline: Duration) 
     let mut pauses = AGAIN.iter();
     loop {
         let once = once(place, plan, deadline).await;
-        let nothing = once.answers.arrived.is_empty() && once.answers.end.is_none();
+        let nothing = once.answers.is_empty();
         let passing = once.trouble.as_ref().is_some_and(is_passing);
         if nothing
             && passing
@@ -105,6 +109,7 @@ fn executed(place: &Place<'_>, once: Once) -> Executed {
     Executed {
         hello: once.answers.hello,
         answers: once.answers.arrived,
+        reads: once.answers.reads,
         end: once.answers.end,
         seen,
     }
@@ -124,7 +129,7 @@ async fn once(place: &Place<'_>, plan: &[u8], deadline: Duration) -> Once {
         .max_stdin_buf_size(64 * 1024)
         .max_stdout_buf_size(1024 * 1024)
         .max_stderr_buf_size(64 * 1024);
-    let command = [AGENT, "run", "--name", place.node, "--run", place.run];
+    let command = [AGENT, place.command, "--name", place.node, "--run", place.run];
     let process = tokio::time::timeout(CONNECT, place.api.exec(place.pod, command, &params)).await;
     match process {
         Err(_elapsed) => failed(Trouble::TimedOut(CONNECT)),

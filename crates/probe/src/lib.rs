@@ -15,6 +15,7 @@
 mod agent;
 mod answers;
 mod error;
+mod evidence;
 mod exec;
 mod follow;
 mod image;
@@ -44,7 +45,9 @@ pub use leftovers::{
     Action, CleanupOptions, CleanupReport, FoundRun, Leftover, LeftoverKind, cleanup, find_runs,
 };
 pub use names::{MANAGED_BY, RUN};
-pub use options::{NodeImage, NodeTarget, ParseTolerationError, ProbeOptions, Resources, Toleration};
+pub use options::{
+    HOST_ROOT, NodeImage, NodeTarget, ParseTolerationError, ProbeOptions, Resources, Tier, Toleration,
+};
 pub use owner::Life;
 pub use progress::Progress;
 pub use removal::Removal;

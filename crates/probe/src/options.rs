@@ -34,7 +34,23 @@ pub struct ProbeOptions {
     pub udp_port: u16,
     /// Start a second pod on each node, the target of the node's pair with itself.
     pub twins: bool,
+    /// Whose network the pods see, and with which rights.
+    pub tier: Tier,
 }
+
+/// Whose network probe pods see, and with which rights: least privilege first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// A network of their own, as any pod has it, under PodSecurity `restricted`.
+    Pod,
+    /// Their node's network, with nothing else that `restricted` forbids: no capability, no root, no file of the node.
+    HostNetwork,
+    /// Their node's network, privileged, with the node's files read-only at [`HOST_ROOT`].
+    Privileged,
+}
+
+/// Where privileged probe pods see the root directory of their node.
+pub const HOST_ROOT: &str = "/host";
 
 impl ProbeOptions {
     /// The defaults, for a plugin of this name.
@@ -53,6 +69,20 @@ impl ProbeOptions {
             tcp_port: 7410,
             udp_port: 7410,
             twins: true,
+            tier: Tier::Pod,
+        }
+    }
+
+    /// The defaults for pods in the network of their node. All runs share the ports of a node, so that each takes one of
+    /// its own, below the range of NodePorts and that of outgoing connections; and no pod can have a twin.
+    pub fn on_host(tool: impl Into<String>, tier: Tier) -> Self {
+        let port = 17_410 + u16::try_from(rand_below(1000)).unwrap_or_default();
+        Self {
+            tcp_port: port,
+            udp_port: port,
+            twins: false,
+            tier,
+            ..Self::new(tool)
         }
     }
 
@@ -60,6 +90,11 @@ impl ProbeOptions {
     pub fn manager(&self) -> String {
         format!("kubectl-{}", self.tool)
     }
+}
+
+/// A number that two runs hardly share.
+fn rand_below(bound: u128) -> u128 {
+    uuid::Uuid::new_v4().as_u128() % bound
 }
 
 /// An amount of CPU and memory.

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{
-    Capabilities, ConfigMap, ConfigMapVolumeSource, Container, LocalObjectReference, Namespace, Pod,
-    PodSecurityContext, PodSpec, ResourceRequirements, SeccompProfile, SecurityContext, Sysctl, Toleration,
-    Volume, VolumeMount,
+    Capabilities, ConfigMap, ConfigMapVolumeSource, Container, HostPathVolumeSource, LocalObjectReference,
+    Namespace, Pod, PodSecurityContext, PodSpec, ResourceRequirements, SeccompProfile, SecurityContext,
+    Sysctl, Toleration, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
 use crate::names::{self, Role};
-use crate::options::{ProbeOptions, Resources};
+use crate::options::{HOST_ROOT, ProbeOptions, Resources, Tier};
 
 /// The only container of a probe pod.
 pub(crate) const CONTAINER: &str = "netprobe";
@@ -51,15 +51,19 @@ impl Run {
 }
 
 /// The namespace of a run: PodSecurity `restricted` shows that the probe pods keep to it, and the marks tell meshes to
-/// stay away.
+/// stay away. Pods in the network of their node need `privileged`, which is the only level that admits them.
 pub(crate) fn namespace(run: &Run, options: &ProbeOptions) -> Namespace {
     let mut metadata = run.metadata(options, run.namespace.clone());
     metadata.namespace = None;
     let labels = metadata.labels.get_or_insert_default();
+    let level = match options.tier {
+        Tier::Pod => "restricted",
+        Tier::HostNetwork | Tier::Privileged => "privileged",
+    };
     for (key, value) in [
-        ("pod-security.kubernetes.io/enforce", "restricted"),
-        ("pod-security.kubernetes.io/audit", "restricted"),
-        ("pod-security.kubernetes.io/warn", "restricted"),
+        ("pod-security.kubernetes.io/enforce", level),
+        ("pod-security.kubernetes.io/audit", level),
+        ("pod-security.kubernetes.io/warn", level),
         ("istio-injection", "disabled"),
         ("kuma.io/sidecar-injection", "disabled"),
     ] {
@@ -160,6 +164,7 @@ pub(crate) fn pod(run: &Run, options: &ProbeOptions, owner: &OwnerReference, pla
 }
 
 fn spec(run: &Run, options: &ProbeOptions, plan: &PodPlan<'_>) -> PodSpec {
+    let user = if is_privileged(options) { 0 } else { 65532 };
     let seconds = i64::try_from(options.max_run.as_secs().max(1)).unwrap_or(i64::MAX);
     PodSpec {
         node_name: Some(plan.node.to_owned()),
@@ -175,15 +180,17 @@ fn spec(run: &Run, options: &ProbeOptions, plan: &PodPlan<'_>) -> PodSpec {
         restart_policy: Some("Never".to_owned()),
         // One second of grace makes deletion take four (measured); the agent has nothing to finish.
         termination_grace_period_seconds: Some(0),
+        host_network: (options.tier != Tier::Pod).then_some(true),
         security_context: Some(PodSecurityContext {
-            run_as_non_root: Some(true),
-            run_as_user: Some(65532),
-            run_as_group: Some(65532),
+            run_as_non_root: Some(!is_privileged(options)),
+            run_as_user: Some(user),
+            run_as_group: Some(user),
             seccomp_profile: Some(SeccompProfile {
                 type_: "RuntimeDefault".to_owned(),
                 ..SeccompProfile::default()
             }),
-            sysctls: plan.sysctl.then(|| {
+            // Those of the node's network are not a pod's to set.
+            sysctls: (plan.sysctl && options.tier == Tier::Pod).then(|| {
                 vec![Sysctl {
                     name: PING_SYSCTL.to_owned(),
                     value: "0 2147483647".to_owned(),
@@ -193,16 +200,70 @@ fn spec(run: &Run, options: &ProbeOptions, plan: &PodPlan<'_>) -> PodSpec {
         }),
         tolerations: tolerations(options),
         containers: vec![container(run, options, plan)],
-        volumes: Some(vec![Volume {
-            name: "netprobe".to_owned(),
-            config_map: Some(ConfigMapVolumeSource {
-                name: names::agent_name(&options.tool, &run.id, plan.architecture),
-                default_mode: Some(0o555),
-                ..ConfigMapVolumeSource::default()
-            }),
-            ..Volume::default()
-        }]),
+        volumes: Some(volumes(run, options, plan)),
         ..PodSpec::default()
+    }
+}
+
+fn is_privileged(options: &ProbeOptions) -> bool {
+    options.tier == Tier::Privileged
+}
+
+fn volumes(run: &Run, options: &ProbeOptions, plan: &PodPlan<'_>) -> Vec<Volume> {
+    let agent = Volume {
+        name: "netprobe".to_owned(),
+        config_map: Some(ConfigMapVolumeSource {
+            name: names::agent_name(&options.tool, &run.id, plan.architecture),
+            default_mode: Some(0o555),
+            ..ConfigMapVolumeSource::default()
+        }),
+        ..Volume::default()
+    };
+    let node = is_privileged(options).then(|| Volume {
+        name: "node".to_owned(),
+        host_path: Some(HostPathVolumeSource {
+            path: "/".to_owned(),
+            type_: None,
+        }),
+        ..Volume::default()
+    });
+    std::iter::once(agent).chain(node).collect()
+}
+
+fn mounts(options: &ProbeOptions) -> Vec<VolumeMount> {
+    let agent = VolumeMount {
+        name: "netprobe".to_owned(),
+        mount_path: "/netprobe".to_owned(),
+        read_only: Some(true),
+        ..VolumeMount::default()
+    };
+    let node = is_privileged(options).then(|| VolumeMount {
+        name: "node".to_owned(),
+        mount_path: HOST_ROOT.to_owned(),
+        read_only: Some(true),
+        // The network namespaces of pods are mounts of the node that come and go.
+        mount_propagation: Some("HostToContainer".to_owned()),
+        ..VolumeMount::default()
+    });
+    std::iter::once(agent).chain(node).collect()
+}
+
+fn container_security(options: &ProbeOptions) -> SecurityContext {
+    if is_privileged(options) {
+        return SecurityContext {
+            privileged: Some(true),
+            read_only_root_filesystem: Some(true),
+            ..SecurityContext::default()
+        };
+    }
+    SecurityContext {
+        allow_privilege_escalation: Some(false),
+        capabilities: Some(Capabilities {
+            drop: Some(vec!["ALL".to_owned()]),
+            add: None,
+        }),
+        read_only_root_filesystem: Some(true),
+        ..SecurityContext::default()
     }
 }
 
@@ -237,21 +298,8 @@ fn container(run: &Run, options: &ProbeOptions, plan: &PodPlan<'_>) -> Container
             limits: Some(quantities(&options.limits)),
             ..ResourceRequirements::default()
         }),
-        security_context: Some(SecurityContext {
-            allow_privilege_escalation: Some(false),
-            capabilities: Some(Capabilities {
-                drop: Some(vec!["ALL".to_owned()]),
-                add: None,
-            }),
-            read_only_root_filesystem: Some(true),
-            ..SecurityContext::default()
-        }),
-        volume_mounts: Some(vec![VolumeMount {
-            name: "netprobe".to_owned(),
-            mount_path: "/netprobe".to_owned(),
-            read_only: Some(true),
-            ..VolumeMount::default()
-        }]),
+        security_context: Some(container_security(options)),
+        volume_mounts: Some(mounts(options)),
         ..Container::default()
     }
 }
@@ -339,6 +387,28 @@ mod tests {
             &owner(),
             &plan
         )));
+    }
+
+    #[test]
+    fn a_probe_pod_in_the_network_of_its_node() {
+        let plan = PodPlan {
+            node: "node1",
+            architecture: "amd64",
+            role: Role::Probe,
+            image: "registry.k8s.io/pause:3.10",
+            sysctl: true,
+            attempt: 0,
+        };
+        for (name, tier) in [
+            ("host-network", Tier::HostNetwork),
+            ("privileged", Tier::Privileged),
+        ] {
+            let mut options = ProbeOptions::on_host("netcheck", tier);
+            (options.tcp_port, options.udp_port) = (17410, 17410);
+            insta::assert_snapshot!(name, yaml(&pod(&run(), &options, &owner(), &plan)));
+            let levels = namespace(&run(), &options).metadata.labels.unwrap();
+            assert_eq!(levels["pod-security.kubernetes.io/enforce"], "privileged");
+        }
     }
 
     #[test]

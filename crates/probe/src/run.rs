@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
-use netprobe::Plan;
+use netprobe::{Plan, ReadPlan};
 use observation::{Place, Placement};
 use report::{Gap, GapReason, Observed};
 use tokio_util::sync::CancellationToken;
@@ -73,9 +73,27 @@ impl ProbeRun {
     /// Runs a plan in the probe pod of a node. May be called for many nodes at once. A node without a pod, a failed exec
     /// and a cut off answer are gaps of the result.
     pub async fn execute(&self, node: &str, plan: &Plan) -> Executed {
+        let encoded = netprobe::encode_plan(plan);
+        self.ask(node, "run", encoded, plan.deadline_ms).await
+    }
+
+    /// Reads what the plan says in the probe pod of a node, as [`ProbeRun::execute`].
+    pub async fn read(&self, node: &str, plan: &ReadPlan) -> Executed {
+        let encoded = netprobe::encode_read_plan(plan);
+        self.ask(node, "read", encoded, plan.deadline_ms).await
+    }
+
+    async fn ask(
+        &self,
+        node: &str,
+        command: &'static str,
+        encoded: Result<Vec<u8>, std::io::Error>,
+        deadline_ms: u64,
+    ) -> Executed {
         let nothing = |why, message| Executed {
             hello: None,
             answers: Vec::new(),
+            reads: Vec::new(),
             end: None,
             seen: Observed::Unseen(Gap {
                 what: format!("answers from {node}"),
@@ -87,7 +105,7 @@ impl ProbeRun {
         let Some(Place::Ready(pod)) = self.placement.nodes.get(node) else {
             return nothing(GapReason::NotStarted, format!("no probe pod runs on {node}"));
         };
-        let encoded = match netprobe::encode_plan(plan) {
+        let encoded = match encoded {
             Ok(encoded) => encoded,
             Err(error) => {
                 return nothing(
@@ -104,9 +122,10 @@ impl ProbeRun {
             node,
             pod: &pod.name,
             run: &self.placement.run,
+            command,
             streamed: &self.streamed,
         };
-        exec::execute(&place, &encoded, Duration::from_millis(plan.deadline_ms)).await
+        exec::execute(&place, &encoded, Duration::from_millis(deadline_ms)).await
     }
 }
 

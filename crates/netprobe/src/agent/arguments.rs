@@ -5,6 +5,7 @@ use std::ffi::OsString;
 pub(crate) const USAGE: &str = "\
 usage: netprobe serve --name NODE --run ID --tcp-port PORT --udp-port PORT
        netprobe run --name NODE --run ID    (reads a plan from standard input)
+       netprobe read --name NODE --run ID   (reads what to read from standard input)
        netprobe version";
 
 /// The longest name or run id: both travel behind a length of one byte, and an object's name is no longer.
@@ -15,6 +16,12 @@ const LONGEST: usize = 253;
 pub(crate) enum Command {
     Serve(ServeOptions),
     Run(Identity),
+    Read(Identity),
+    /// Becomes another program under another root; for [`super::read`] only.
+    Under {
+        root: String,
+        command: Vec<String>,
+    },
     Version,
     Help,
 }
@@ -44,6 +51,9 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
             .map_err(|word| format!("argument {:?} is not UTF-8", word.to_string_lossy()))
     });
     let command = words.next().transpose()?;
+    if command.as_deref() == Some("under") {
+        return under(words);
+    }
     let mut flags = Flags::default();
     while let Some(flag) = words.next().transpose()? {
         let (flag, value) = match flag.split_once('=') {
@@ -78,10 +88,22 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
             (None, None) => Ok(Command::Run(flags.identity()?)),
             _ => Err("run takes no ports: they are in the plan".to_owned()),
         },
+        Some("read") => match (&flags.tcp_port, &flags.udp_port) {
+            (None, None) => Ok(Command::Read(flags.identity()?)),
+            _ => Err("read takes no ports".to_owned()),
+        },
         Some("version" | "--version") => Ok(Command::Version),
         Some("help" | "--help" | "-h") => Ok(Command::Help),
         Some(other) => Err(format!("unknown command {other:?}\n{USAGE}")),
         None => Err(USAGE.to_owned()),
+    }
+}
+
+fn under(words: impl Iterator<Item = Result<String, String>>) -> Result<Command, String> {
+    let mut words = words.collect::<Result<Vec<_>, _>>()?.into_iter();
+    match (words.next(), words.collect::<Vec<_>>()) {
+        (Some(root), command) if !command.is_empty() => Ok(Command::Under { root, command }),
+        _ => Err("under needs a root and a command".to_owned()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 
-use netprobe::{MAX_PLAN_BYTES, Plan, WIRE_VERSION};
+use netprobe::{MAX_PLAN_BYTES, Plan, ReadPlan, WIRE_VERSION};
 use serde::Deserialize;
 
 /// What every version of the plan has, so that a plan of another version is named as such.
@@ -16,6 +16,20 @@ struct AnyVersion {
 ///
 /// The error is one line for people.
 pub(crate) fn read_plan(input: &mut impl Read, run: &str) -> Result<Plan, String> {
+    parse_plan(&read_message(input)?, run)
+}
+
+/// What is to be read on a node, as [`read_plan`].
+pub(crate) fn read_read_plan(input: &mut impl Read, run: &str) -> Result<ReadPlan, String> {
+    let text = read_message(input)?;
+    check_version(&text)?;
+    let plan: ReadPlan =
+        serde_json::from_slice(&text).map_err(|error| format!("the plan cannot be understood: {error}"))?;
+    check_run(&plan.run, run)?;
+    Ok(plan)
+}
+
+fn read_message(input: &mut impl Read) -> Result<Vec<u8>, String> {
     let mut length = [0; 4];
     input
         .read_exact(&mut length)
@@ -35,10 +49,10 @@ pub(crate) fn read_plan(input: &mut impl Read, run: &str) -> Result<Plan, String
     if u32::try_from(read) != Ok(length) {
         return Err(format!("the plan ended after {read} of {length} bytes"));
     }
-    parse_plan(&text, run)
+    Ok(text)
 }
 
-fn parse_plan(text: &[u8], run: &str) -> Result<Plan, String> {
+fn check_version(text: &[u8]) -> Result<(), String> {
     let AnyVersion { version } =
         serde_json::from_slice(text).map_err(|error| format!("the plan cannot be understood: {error}"))?;
     if version != WIRE_VERSION {
@@ -46,14 +60,23 @@ fn parse_plan(text: &[u8], run: &str) -> Result<Plan, String> {
             "the plan has version {version}, and this agent understands version {WIRE_VERSION}"
         ));
     }
-    let plan: Plan =
-        serde_json::from_slice(text).map_err(|error| format!("the plan cannot be understood: {error}"))?;
-    if plan.run != run {
+    Ok(())
+}
+
+fn check_run(plan: &str, run: &str) -> Result<(), String> {
+    if plan != run {
         return Err(format!(
-            "the plan is for run {:?}, and this agent belongs to run {run:?}",
-            plan.run
+            "the plan is for run {plan:?}, and this agent belongs to run {run:?}"
         ));
     }
+    Ok(())
+}
+
+fn parse_plan(text: &[u8], run: &str) -> Result<Plan, String> {
+    check_version(text)?;
+    let plan: Plan =
+        serde_json::from_slice(text).map_err(|error| format!("the plan cannot be understood: {error}"))?;
+    check_run(&plan.run, run)?;
     if plan.concurrency == 0 {
         return Err("the plan has a concurrency of 0, so nothing could ever start".to_owned());
     }

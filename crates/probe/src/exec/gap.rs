@@ -20,8 +20,7 @@ pub(super) fn gap(place: &Place<'_>, once: &Once, lacking: &str) -> Gap {
             .as_ref()
             .map(|stray| format!("it wrote: {stray}")),
     );
-    if once.answers.arrived.is_empty()
-        && once.answers.end.is_none()
+    if once.answers.is_empty()
         && let Some(trouble) = &once.trouble
     {
         return judge(place, trouble, &words.join("; "), what);
@@ -142,6 +141,7 @@ mod tests {
             namespace: "shop",
             node: "node3",
             pod: "p",
+            command: "run",
             run: "r",
             streamed: &Arc::new(Streamed::default()),
         };

@@ -1,0 +1,166 @@
+//! What an agent is asked to read of the node whose network namespace it shares, and what it found.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What one agent is to read, in this order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReadPlan {
+    /// Always [`crate::WIRE_VERSION`].
+    pub version: u32,
+    /// The run that the agent belongs to.
+    pub run: String,
+    /// When the agent stops, in milliseconds from the start. What was not read by then is absent from the answers.
+    pub deadline_ms: u64,
+    /// By ids of the planner's choice.
+    pub reads: BTreeMap<u32, Read>,
+}
+
+/// One thing to read. Nothing that can be asked for changes anything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "type")]
+pub enum Read {
+    /// The texts of all files whose path matches. A component of the pattern that is `*` matches every name but hidden
+    /// ones, and one that ends or begins with it matches by the rest.
+    #[serde(rename_all = "camelCase")]
+    Files {
+        /// As `/proc/sys/net/ipv4/conf/*/rp_filter`.
+        pattern: String,
+        /// The most of one file, in bytes.
+        most_bytes: u32,
+    },
+    /// The paths that match, as in [`Read::Files`], of files and of directories.
+    #[serde(rename_all = "camelCase")]
+    Paths {
+        /// As `/opt/cni/bin/*`.
+        pattern: String,
+    },
+    /// What a program prints. The first of several that exists is run.
+    #[serde(rename_all = "camelCase")]
+    Command {
+        /// Programs with their arguments, in the order of preference.
+        either: Vec<Vec<String>>,
+        /// The directory that becomes the program's root, where the node's own programs are wanted.
+        root: Option<String>,
+        /// The most of its output, in bytes.
+        most_bytes: u32,
+    },
+    /// A dump of the kernel's tables: whole netlink messages, one behind the other.
+    #[serde(rename_all = "camelCase")]
+    Netlink {
+        /// Which table.
+        table: NetlinkTable,
+    },
+    /// The clock.
+    Clock,
+}
+
+/// A table of the kernel. Rights to read it are not needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum NetlinkTable {
+    /// `RTM_GETLINK`, with the details of bridge ports.
+    Links,
+    /// `RTM_GETADDR`.
+    Addresses,
+    /// `RTM_GETROUTE`, all tables and families.
+    Routes,
+    /// `RTM_GETRULE`.
+    Rules,
+    /// `RTM_GETNEIGH`.
+    Neighbours,
+    /// `RTM_GETNEIGH` of the family `AF_BRIDGE`: forwarding databases.
+    Forwarding,
+}
+
+/// What came of one read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReadAnswer {
+    /// The planner's id.
+    pub id: u32,
+    /// What was read.
+    pub outcome: ReadOutcome,
+}
+
+/// What was read, or why not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "type")]
+pub enum ReadOutcome {
+    /// Files, by path. Empty when none matches.
+    #[serde(rename_all = "camelCase")]
+    Files {
+        /// Each text, or why it could not be read.
+        files: BTreeMap<String, FileText>,
+    },
+    /// Paths, in order. Empty when none matches.
+    #[serde(rename_all = "camelCase")]
+    Paths {
+        /// Absolute.
+        paths: Vec<String>,
+    },
+    /// A program ended.
+    #[serde(rename_all = "camelCase")]
+    Exited {
+        /// The program and its arguments, as it was run.
+        command: Vec<String>,
+        /// Its exit status; `None` when a signal ended it.
+        code: Option<i32>,
+        /// What it printed, as far as it is UTF-8.
+        stdout: String,
+        /// Whether it printed more.
+        truncated: bool,
+        /// The beginning of what it complained about.
+        stderr: String,
+    },
+    /// Netlink messages.
+    #[serde(rename_all = "camelCase")]
+    Netlink {
+        /// In base64.
+        base64: String,
+    },
+    /// The clock.
+    #[serde(rename_all = "camelCase")]
+    Clock {
+        /// Milliseconds since 1970, UTC.
+        unix_ms: u64,
+    },
+    /// There is no such thing: no program of these names.
+    Absent,
+    /// It could not be read.
+    #[serde(rename_all = "camelCase")]
+    Failed {
+        /// One line for people.
+        message: String,
+    },
+}
+
+/// The text of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "type")]
+pub enum FileText {
+    /// It was read.
+    #[serde(rename_all = "camelCase")]
+    Text {
+        /// As far as it is UTF-8.
+        text: String,
+        /// Whether there is more.
+        truncated: bool,
+    },
+    /// It could not be read.
+    #[serde(rename_all = "camelCase")]
+    Failed {
+        /// One line for people.
+        message: String,
+    },
+}
+
+/// A plan as the agent takes it: as [`crate::encode_plan`].
+///
+/// # Errors
+/// When the plan is longer than [`crate::MAX_PLAN_BYTES`].
+pub fn encode_read_plan(plan: &ReadPlan) -> Result<Vec<u8>, std::io::Error> {
+    crate::wire::encode(plan)
+}
