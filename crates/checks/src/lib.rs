@@ -13,6 +13,8 @@ mod localise;
 mod outcome;
 mod path;
 mod plan;
+#[cfg(test)]
+mod schema;
 mod shell;
 #[cfg(test)]
 mod shown;

@@ -31,6 +31,11 @@ impl Failure {
         Self::new(message)
     }
 
+    /// `-o junit` where what is printed is no report with checks in it.
+    pub fn junit_is_for_reports() -> Self {
+        Self::new("error: -o junit is for reports on a cluster; use text, wide, json, yaml or name here")
+    }
+
     /// The same failure with a sentence on what to do next.
     #[must_use]
     pub fn with_hint(mut self, hint: Option<String>) -> Self {

@@ -16,6 +16,8 @@ pub enum OutputFormat {
     Yaml,
     /// The names of the objects that have a problem, one per line.
     Name,
+    /// JUnit XML, for build servers.
+    Junit,
 }
 
 /// When to use colour.

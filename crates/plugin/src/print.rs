@@ -1,7 +1,7 @@
 use std::io::{ErrorKind, Write as _};
 
 use probe::Removal;
-use report::{Format, RenderOptions, Report, render};
+use report::{FailOn, Format, RenderOptions, Report, render};
 
 use crate::failure::Failure;
 use crate::output::{OutputArgs, OutputFormat};
@@ -11,18 +11,28 @@ use crate::output::{OutputArgs, OutputFormat};
 /// # Errors
 /// When it cannot be rendered or written. A reader that went away (`| head`) is not an error.
 pub fn print(report: &Report, output: &OutputArgs) -> Result<(), Failure> {
+    print_judged(report, output, FailOn::Error)
+}
+
+/// [`print`], where warnings may count as failures: JUnit says which check failed, and must agree with the exit status.
+///
+/// # Errors
+/// As [`print`].
+pub fn print_judged(report: &Report, output: &OutputArgs, fail_on: FailOn) -> Result<(), Failure> {
     let format = match output.output {
         OutputFormat::Text => Format::Text,
         OutputFormat::Wide => Format::Wide,
         OutputFormat::Json => Format::Json,
         OutputFormat::Yaml => Format::Yaml,
         OutputFormat::Name => Format::Name,
+        OutputFormat::Junit => Format::Junit,
     };
     let options = RenderOptions {
         colour: output.color_on_stdout(),
         unicode: output.unicode(),
         no_headers: output.no_headers,
         stats: output.stats,
+        fail_on,
         ..RenderOptions::default()
     };
     write(&render(report, format, &options))

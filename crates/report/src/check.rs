@@ -4,14 +4,18 @@ use crate::{Finding, Gap, Verdict};
 
 /// What came of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CheckResult {
     /// Stable, kebab-case: the anchor in `docs/checks.md`.
     pub id: String,
     /// What holds when the check passes.
     pub claim: String,
+    /// The answer.
     verdict: Verdict,
+    /// Why it was not made, if it was not: a clause.
     skipped: Option<String>,
+    /// What it could not see.
     gaps: Vec<Gap>,
 }
 

@@ -4,6 +4,7 @@ use crate::{Severity, Subject};
 
 /// A fact and where it came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
     /// What was seen, as a clause.
@@ -42,6 +43,7 @@ impl Evidence {
 
 /// Where a fact came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", tag = "type")]
 pub enum Origin {
     /// A command that shows it again, as it would be typed.
@@ -66,6 +68,7 @@ pub enum Origin {
 
 /// One thing that is seen to be wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
     /// The id of the check that decided it, and the anchor in `docs/checks.md`.
@@ -112,6 +115,7 @@ impl Finding {
 
 /// The one thing that accounts for a group of findings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RootCause {
     /// The id of the check that decided it.
@@ -136,6 +140,7 @@ pub struct RootCause {
 
 /// How sure a cause is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", tag = "level")]
 pub enum Confidence {
     /// Decisive evidence was seen, and nothing contradicts it.
@@ -160,6 +165,7 @@ pub enum Confidence {
 
 /// A cause that looks alike and is excluded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RuledOut {
     /// What it would have been.

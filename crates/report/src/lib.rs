@@ -10,6 +10,8 @@ mod matrix;
 mod observed;
 mod render;
 mod report;
+#[cfg(feature = "schema")]
+mod schema;
 mod subject;
 mod verdict;
 
@@ -24,5 +26,7 @@ pub use matrix::{
 pub use observed::{Gap, GapReason, Observed};
 pub use render::{Format, RenderOptions, render};
 pub use report::{API_VERSION, Note, NoteKind, PhaseStats, ProbePodInfo, Report, Stats, Target};
+#[cfg(feature = "schema")]
+pub use schema::schema;
 pub use subject::Subject;
 pub use verdict::{Severity, Verdict};

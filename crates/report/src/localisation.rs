@@ -4,6 +4,7 @@ use crate::{Evidence, Family, Protocol, Severity, Subject};
 
 /// The smallest place that accounts for a group of failing probes: where it is, not yet why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Localisation {
     /// The place.
@@ -32,6 +33,7 @@ pub struct Localisation {
 
 /// A way that packets take, by the names of nodes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Direction {
     /// Where they come from; `None` for every node.
@@ -44,6 +46,7 @@ pub struct Direction {
 
 /// One thing to look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct LookNext {
     /// What it shows, as a short phrase.
@@ -54,6 +57,7 @@ pub struct LookNext {
 
 /// Which part of the source × target matrix fails.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", tag = "type")]
 pub enum Scope {
     /// Every probed pair, each node with itself included.

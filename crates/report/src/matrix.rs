@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What was probed between nodes, source by target, one matrix for each address family.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Matrix {
     /// Which pairs were planned.
@@ -16,6 +17,7 @@ pub struct Matrix {
 
 /// Which pairs of nodes were planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", tag = "type")]
 pub enum Coverage {
     /// Every ordered pair.
@@ -32,6 +34,7 @@ pub enum Coverage {
 
 /// The matrix of one address family.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct FamilyMatrix {
     /// The family.
@@ -46,6 +49,7 @@ pub struct FamilyMatrix {
 
 /// An address family. Never implicit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Family {
     /// IPv4.
     IPv4,
@@ -71,6 +75,7 @@ impl fmt::Display for Family {
 
 /// In which way a pair was probed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum Protocol {
     /// TCP: a connection, a small request and its answer.
@@ -97,6 +102,7 @@ impl Protocol {
 
 /// One ordered pair of nodes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct MatrixCell {
     /// The node that probed.
@@ -109,6 +115,7 @@ pub struct MatrixCell {
 
 /// What came of one way of probing one pair.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ProbeState {
     /// The way.
@@ -119,6 +126,7 @@ pub struct ProbeState {
 
 /// What came of probing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", tag = "state")]
 pub enum CellState {
     /// Every sample was answered.
@@ -179,6 +187,7 @@ impl CellState {
 
 /// How a probe failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
     /// What kind of failure.
@@ -189,6 +198,7 @@ pub struct Failure {
 
 /// Kinds of failure that mean different things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum FailureClass {
     /// Nothing came back.

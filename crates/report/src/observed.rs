@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// "Could not look" is a value, not an error: one forbidden call must not stop the checks that never needed it,
 /// and must never be read as "there was nothing".
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum Observed<T> {
     /// It was read, and this is what it was.
@@ -43,6 +44,7 @@ impl<T> Observed<T> {
 
 /// One thing that could not be seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Gap {
     /// What was looked for, as a noun phrase: `nodes`, `answers from node3`.
@@ -57,6 +59,7 @@ pub struct Gap {
 
 /// Why something could not be seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", tag = "type")]
 pub enum GapReason {
     /// The API server refused the request (403).

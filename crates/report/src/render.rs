@@ -1,6 +1,7 @@
 //! A report as text. Pure: what the terminal can do is an option, and the result is a string.
 
 mod grid;
+mod junit;
 mod machine;
 mod page;
 mod pen;
@@ -8,7 +9,7 @@ mod sanitize;
 mod stanza;
 mod summary;
 
-use crate::Report;
+use crate::{FailOn, Report};
 
 /// In which form a report is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,9 +26,14 @@ pub enum Format {
     /// The names of the objects that a warning or an error is about, one per line, as `node/node3`. A problem of the
     /// cluster as a whole has no name.
     Name,
+    /// JUnit XML, for build servers: one suite for the run, one case for each check. A check that fails is a `failure`; one
+    /// that could not see enough is an `error`, never a pass; one that was not made is `skipped`. Warnings pass and are
+    /// printed, unless they count as failures by [`RenderOptions::fail_on`].
+    Junit,
 }
 
-/// What a terminal can show, and what the reader wants to see. Formats for machines ignore it.
+/// What a terminal can show, and what the reader wants to see. Formats for machines ignore it, except for what counts as
+/// a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -44,6 +50,8 @@ pub struct RenderOptions {
     pub no_headers: bool,
     /// Say what the run cost.
     pub stats: bool,
+    /// What counts as a failure, where the format says which check failed.
+    pub fail_on: FailOn,
 }
 
 impl Default for RenderOptions {
@@ -55,6 +63,7 @@ impl Default for RenderOptions {
             width: None,
             no_headers: false,
             stats: false,
+            fail_on: FailOn::Error,
         }
     }
 }
@@ -67,6 +76,7 @@ pub fn render(report: &Report, format: Format, options: &RenderOptions) -> Strin
         Format::Json => machine::json(report),
         Format::Yaml => machine::yaml(report),
         Format::Name => machine::names(report),
+        Format::Junit => junit::junit(report, options),
     }
 }
 

@@ -9,9 +9,14 @@ pub const API_VERSION: &str = "netcheck.dev/report/v1";
 
 /// The answer to one question about a cluster. Serialized it is the document of `-o json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
+    /// The format; it changes when something that is here now changes its meaning, not when something is added.
+    #[cfg_attr(feature = "schema", schemars(extend("const" = API_VERSION)))]
     api_version: String,
+    /// What the document is.
+    #[cfg_attr(feature = "schema", schemars(extend("const" = "Report")))]
     kind: String,
     /// Which program says it: `kubectl-netcheck v0.1.0`.
     pub tool: String,
@@ -19,14 +24,17 @@ pub struct Report {
     pub taken_at: Option<String>,
     /// What was asked about.
     pub target: Target,
+    /// The worst of the checks' verdicts.
     verdict: Verdict,
     /// One sentence without a full stop: the answer.
     pub summary: String,
     /// Causes, best first. Empty where none could be told from its look-alikes.
     pub root_causes: Vec<RootCause>,
+    /// What is wrong, worst first.
     findings: Vec<Finding>,
     /// Where failures lie, worst first.
     pub localisation: Vec<Localisation>,
+    /// Every check, made or skipped.
     checks: Vec<CheckResult>,
     /// What was probed between nodes; `None` where nothing was.
     pub matrix: Option<Matrix>,
@@ -114,6 +122,7 @@ impl Report {
 
 /// What was asked about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Target {
     /// The subcommand: `pod-to-pod`.
@@ -128,6 +137,7 @@ pub struct Target {
 
 /// A probe pod that ran.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ProbePodInfo {
     /// Its node.
@@ -144,6 +154,7 @@ pub struct ProbePodInfo {
 
 /// Something that the reader should know and that is neither finding nor gap.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Note {
     /// What it is about.
@@ -156,6 +167,7 @@ pub struct Note {
 
 /// What a note is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum NoteKind {
     /// Something that was not looked at, on purpose.
@@ -168,6 +180,7 @@ pub enum NoteKind {
 
 /// What a run cost. A figure that was not measured is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Stats {
     /// Requests to the API server, upgrades included.
@@ -184,6 +197,7 @@ pub struct Stats {
 
 /// One phase of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PhaseStats {
     /// As `observe`.

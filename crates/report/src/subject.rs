@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a finding is about. Prints as kubectl prints it: `node/node3`, `service/web -n shop`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", tag = "type")]
 pub enum Subject {
     /// One object of the API.

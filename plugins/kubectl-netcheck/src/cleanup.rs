@@ -39,6 +39,7 @@ pub(crate) async fn run(connection: &ConnectionArgs, wanted: &Cleanup, run: &Run
         OutputFormat::Json => machine(&document(&report))?,
         OutputFormat::Yaml => plugin::yaml(&document(&report))?,
         OutputFormat::Name => names(&report),
+        OutputFormat::Junit => return Err(Failure::junit_is_for_reports()),
         OutputFormat::Text | OutputFormat::Wide => table(
             &report,
             wanted.output.no_headers,

@@ -74,6 +74,7 @@ pub(crate) fn run(wanted: &Checks) -> Result<u8, Failure> {
         OutputFormat::Json => plugin::json(&document(&guides))?,
         OutputFormat::Yaml => plugin::yaml(&document(&guides))?,
         OutputFormat::Name => guides.iter().map(|guide| guide.id.to_owned() + "\n").collect(),
+        OutputFormat::Junit => return Err(Failure::junit_is_for_reports()),
         OutputFormat::Text | OutputFormat::Wide if explains => {
             let pages: Vec<String> = guides.iter().map(|guide| guide.page(WIDTH)).collect();
             pages.join("\n")

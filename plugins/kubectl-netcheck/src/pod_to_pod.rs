@@ -29,11 +29,11 @@ pub(crate) async fn run(connection: &ConnectionArgs, wanted: &PodToPod, run: &Ru
         tool: tool(run),
     };
     let report = checks::judge(&observation, &judge);
-    plugin::print(&report, &wanted.output)?;
     let fail_on = match wanted.fail_on {
         args::FailOn::Error => FailOn::Error,
         args::FailOn::Warning => FailOn::Warning,
     };
+    plugin::print_judged(&report, &wanted.output, fail_on)?;
     Ok(report.exit_status(fail_on).into())
 }
 
