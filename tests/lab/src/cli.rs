@@ -13,7 +13,7 @@ use crate::plan::MAX_NODES;
 use crate::progress::{note, result};
 use crate::requirements::{self, Missing};
 use crate::state::{Options, ProxyMode, StateDir};
-use crate::{Lab, User, demo, down, health, inside, leftovers, suite, up};
+use crate::{Lab, User, cargo, demo, down, health, inside, leftovers, suite, up};
 
 /// A real Kubernetes cluster of several nodes on this machine, for tests.
 #[derive(Debug, Parser)]
@@ -92,6 +92,13 @@ enum Command {
         /// Only the end-to-end tests that need no access to nodes, on this cluster.
         #[arg(long, value_name = "FILE")]
         kubeconfig: Option<PathBuf>,
+    },
+    /// Break a lab in known ways, ask the plugins what is wrong, and keep the score.
+    #[command(disable_help_flag = true)]
+    Faults {
+        /// As `--only 'N-*'`; `--help` lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
+        words: Vec<String>,
     },
     /// First process of a place.
     #[command(name = "__control-plane", hide = true)]
@@ -194,13 +201,13 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Status => return status(&state),
         Command::Kubeconfig { user } => result(Lab::open(&cli.name)?.kubeconfig(user).display()),
         Command::Node { node, words } => {
-            return become_command(Lab::open(&cli.name)?.node(&node).command(&refs(&words))?);
+            return become_command(&mut Lab::open(&cli.name)?.node(&node).command(&refs(&words))?);
         }
         Command::Outside { words } => {
-            return become_command(Lab::open(&cli.name)?.outside().command(&refs(&words))?);
+            return become_command(&mut Lab::open(&cli.name)?.outside().command(&refs(&words))?);
         }
         Command::ControlPlane { words } => {
-            return become_command(Lab::open(&cli.name)?.control_plane().command(&refs(&words))?);
+            return become_command(&mut Lab::open(&cli.name)?.control_plane().command(&refs(&words))?);
         }
         Command::NodeStop { node } => Lab::open(&cli.name)?.node_stop(&node)?,
         Command::NodeStart { node } => Lab::open(&cli.name)?.node_start(&node)?,
@@ -215,6 +222,11 @@ fn run(cli: Cli) -> Result<ExitCode> {
             // Not the lab that somebody may be working on.
             let state = StateDir::of(&format!("{}-test", cli.name))?;
             return suite::on_a_lab(&state, &UpOptions::default_options());
+        }
+        Command::Faults { words } => {
+            // A program of its own: what is tested here is not part of the lab.
+            let own = ["run", "--quiet", "--package=faults", "--", "--name", &cli.name];
+            return become_command(cargo::cargo(&own).args(words));
         }
         Command::InsideControlPlane { state } => inside::control_plane::run(&StateDir::at(&state)?)?,
         Command::InsideOutside { state } => inside::outside::run(&StateDir::at(&state)?)?,
@@ -231,8 +243,8 @@ fn refs(words: &[String]) -> Vec<&str> {
 }
 
 /// Its status becomes ours, and signals reach it directly.
-fn become_command(mut command: std::process::Command) -> Result<ExitCode> {
-    Err(command.exec()).context("start nsenter")
+fn become_command(command: &mut std::process::Command) -> Result<ExitCode> {
+    Err(command.exec()).with_context(|| format!("start {}", command.get_program().display()))
 }
 
 fn status(state: &StateDir) -> Result<ExitCode> {
@@ -328,6 +340,20 @@ mod tests {
             ("node2", "ip -6 route")
         );
         assert!(parse("lab node node2").is_err());
+    }
+
+    #[test]
+    fn what_follows_faults_is_for_another_program() {
+        for line in [
+            "lab --name two faults --only N-01 --list --help",
+            "lab faults --only N-01 --list --help --name two",
+        ] {
+            let cli = parse(line).unwrap();
+            let Command::Faults { words } = cli.command else {
+                panic!("not faults")
+            };
+            assert_eq!(words[..4], ["--only", "N-01", "--list", "--help"]);
+        }
     }
 
     #[test]

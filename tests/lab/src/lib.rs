@@ -45,6 +45,7 @@ use nix::unistd::Pid;
 pub use error::LabError;
 use inside::supervisor_marks;
 use places::Place;
+pub use state::{Options, ProxyMode};
 use state::{Settings, StateDir};
 
 /// How long a node or a kubelet may take to be gone or back.
@@ -94,6 +95,11 @@ impl Lab {
     /// The name it was opened with.
     pub fn name(&self) -> &str {
         self.state.name()
+    }
+
+    /// What was asked for when it was started.
+    pub fn options(&self) -> &Options {
+        &self.settings.options
     }
 
     /// The names of its nodes, running or not: `node1`, `node2`, …

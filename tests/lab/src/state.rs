@@ -17,7 +17,7 @@ const ROOT: &str = "/var/lib/netcheck-lab";
 /// How kube-proxy writes its rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum ProxyMode {
+pub enum ProxyMode {
     /// With iptables: what most clusters have.
     Iptables,
     /// With nftables. With nft 1.0.6 every Service is dead after a restart of kube-proxy.
@@ -36,15 +36,15 @@ impl ProxyMode {
 
 /// What was asked for when the lab was started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Options {
+pub struct Options {
     /// How many nodes, at least 1.
-    pub(crate) nodes: u8,
+    pub nodes: u8,
     /// How kube-proxy works.
-    pub(crate) proxy_mode: ProxyMode,
+    pub proxy_mode: ProxyMode,
     /// IPv4 and IPv6 for pods and Services.
-    pub(crate) dual_stack: bool,
+    pub dual_stack: bool,
     /// Whether NetworkPolicy objects are enforced.
-    pub(crate) network_policy: bool,
+    pub network_policy: bool,
 }
 
 /// As a person reads it.

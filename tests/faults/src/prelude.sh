@@ -1,0 +1,114 @@
+# What every script of a fault can use. Scripts end at the first command that fails.
+set -euo pipefail
+export LC_ALL=C
+
+# in_pod ADDRESS COMMAND…: runs it in the network of the pod of this node that has this address.
+in_pod() {
+  local address=$1 space
+  shift
+  for space in /run/netns/*; do
+    if nsenter --net="$space" ip -o addr show 2>/dev/null | grep -qF " $address/"; then
+      nsenter --net="$space" -- "$@"
+      return
+    fi
+  done
+  echo "no pod of this node has the address $address" >&2
+  return 1
+}
+
+# outcome COMMAND…: runs it and says in one word how it ended. T: there was no answer.
+outcome() {
+  local said status=0
+  said=$("$@" 2>&1) || status=$?
+  case "$status $said" in
+    0\ *) echo OK ;;
+    124\ * | 28\ * | 143\ * | *"timed out"* | *"no response"* | *"no servers could be reached"* | *"100% packet loss"*) echo T ;;
+    *refused*) echo REFUSED ;;
+    *"No route to host"*) echo HOSTUNREACH ;;
+    *"etwork is unreachable"*) echo NETUNREACH ;;
+    *"Invalid argument"*) echo EINVAL ;;
+    *) echo "$said" ;;
+  esac
+}
+
+connect() { timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2"; }
+export -f connect
+
+# tcp ADDRESS PORT: how a connection from here ends, in one word.
+tcp() { outcome bash -c 'connect "$@"' connect "$1" "$2"; }
+
+# tcp_from POD ADDRESS PORT: the same from a pod of this node, given by its address.
+tcp_from() { outcome in_pod "$1" bash -c 'connect "$@"' connect "$2" "$3"; }
+
+# ping_from POD ADDRESS: how an echo ends.
+ping_from() { outcome in_pod "$1" timeout 5 busybox ping -q -c 1 -W 2 "$2"; }
+
+# download_from POD ADDRESS, upload_from POD ADDRESS: one mebibyte from and to a web pod. T: it stalled.
+download_from() { outcome in_pod "$1" curl -sS -o /dev/null --max-time 6 "http://$2:8080/large"; }
+upload_from() { outcome in_pod "$1" bash -c 'head -c 1048576 /dev/zero | curl -sS -o /dev/null --max-time 6 --data-binary @- "http://$0:8080/cgi-bin/sink"' "$2"; }
+
+# seen_from POD ADDRESS [PORT]: the address that the web pod sees.
+seen_from() { in_pod "$1" curl -sS --max-time 5 "http://$2:${3:-8080}/cgi-bin/client"; }
+
+# name_from POD SERVER NAME: how a lookup over UDP ends.
+name_from() { outcome in_pod "$1" timeout 5 busybox nslookup -type=a "$3" "$2"; }
+
+# is WORDS COMMAND…: whether it prints one of these, as in `is 'T|REFUSED' tcp 10.0.0.1 80`.
+is() {
+  local wanted=$1 seen
+  shift
+  seen=$("$@")
+  if ! [[ $seen =~ ^($wanted)$ ]]; then
+    echo "$*: $seen instead of $wanted" >&2
+    return 1
+  fi
+}
+
+# frozen NAME, freeze NAME, thaw NAME: stops and goes on with the processes of this name on this node.
+processes() { grep -lxE "$1" /proc/[0-9]*/comm 2>/dev/null | cut -d / -f 3; }
+freeze() { processes "$1" | xargs -r kill -STOP; }
+thaw() { processes "$1" | xargs -r kill -CONT; }
+
+# drop_rules TABLE PATTERN…: deletes the rules of a table that match, as iptables-save prints them.
+drop_rules() {
+  local table=$1 pattern=$2
+  while iptables-save -t "$table" | grep -E -- "$pattern" | head -n 1 | sed 's/^-A /-D /' > /run/fault-rule && [ -s /run/fault-rule ]; do
+    xargs iptables -w 5 -t "$table" < /run/fault-rule
+  done
+  rm -f /run/fault-rule
+}
+
+# tunnel_to CIDR TUNNEL_ADDRESS MAC NODE_ADDRESS: what flannel writes on this node for another one.
+tunnel_to() {
+  bridge fdb replace "$3" dev flannel.1 dst "$4" self permanent
+  ip neigh replace "$2" lladdr "$3" dev flannel.1 nud permanent
+  ip route replace "$1" via "$2" dev flannel.1 onlink
+}
+
+# tunnel MAC TUNNEL_ADDRESS LOCAL_ADDRESS PORT: this node's end of the tunnel, made anew as flannel makes it.
+tunnel() {
+  ip link del flannel.1 2>/dev/null || true
+  ip link add flannel.1 address "$1" mtu 1450 type vxlan id 1 local "$3" dev eth0 dstport "$4" nolearning
+  ip link set flannel.1 up
+  ip addr replace "$2/32" dev flannel.1
+}
+
+# port_of POD: the bridge port that the pod of this node with this address hangs on.
+port_of() {
+  local index
+  index=$(in_pod "$1" ip -o link show eth0 | sed -E 's/^[0-9]+: eth0@if([0-9]+):.*/\1/')
+  ip -o link show | sed -nE "s/^$index: ([^@]+)@.*/\1/p"
+}
+
+# keep NAME COMMAND: does it over and over until `let_go NAME`, as a program does that thinks it knows better.
+keep() {
+  touch "/run/keep-$1"
+  nohup bash -c "while [ -e /run/keep-$1 ]; do $2; sleep 0.05; done" > /dev/null 2>&1 < /dev/null &
+}
+let_go() {
+  rm -f "/run/keep-$1"
+  sleep 0.3
+}
+
+# service_chain NAME: kube-proxy's chain for the port of this Service in the namespace faults.
+service_chain() { iptables-save -t nat | grep -oE -- "\"faults/$1[^\"]* cluster IP\".* -j KUBE-SVC-[A-Z0-9]+" | grep -oE 'KUBE-SVC-[A-Z0-9]+$' | head -n 1; }
