@@ -23,6 +23,7 @@ pub fn parse_iptables_save(text: &str, view: View, family: Family) -> RuleSet {
             view,
             tables: Vec::new(),
             unread: Vec::new(),
+            left_out: Vec::new(),
         },
         family,
         open: None,

@@ -41,6 +41,7 @@ pub fn parse_nft_json(text: &str) -> Result<RuleSet, NftError> {
         view: View::Nft,
         tables: Vec::new(),
         unread: Vec::new(),
+        left_out: Vec::new(),
     };
     for object in objects {
         let read = match object.as_object().and_then(|object| object.iter().next()) {
@@ -57,7 +58,13 @@ pub fn parse_nft_json(text: &str) -> Result<RuleSet, NftError> {
             set.unread.push(shortened(&object.to_string()));
         }
     }
-    set.tables.retain(|table| !is_managed_by_iptables(table));
+    let (managed, own) = set.tables.into_iter().partition(is_managed_by_iptables);
+    set.tables = own;
+    set.left_out = managed
+        .iter()
+        .filter(|table: &&Table| !table.is_inert())
+        .map(|table| format!("{} {}", table.family, table.name))
+        .collect();
     Ok(set)
 }
 

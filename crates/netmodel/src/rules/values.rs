@@ -1,5 +1,5 @@
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 
@@ -94,21 +94,6 @@ impl fmt::Display for AddressRange {
     }
 }
 
-/// Every address of a family.
-pub(crate) fn everything(v4: bool) -> AddressRange {
-    if v4 {
-        AddressRange {
-            first: Ipv4Addr::UNSPECIFIED.into(),
-            last: Ipv4Addr::BROADCAST.into(),
-        }
-    } else {
-        AddressRange {
-            first: Ipv6Addr::UNSPECIFIED.into(),
-            last: Ipv6Addr::from_bits(u128::MAX).into(),
-        }
-    }
-}
-
 /// The name of an interface, or how it begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
@@ -157,7 +142,6 @@ mod tests {
         assert_eq!(range("10.244.3.7/16"), range("10.244.0.0/16"));
         assert_eq!(range("10.0.0.1"), range("10.0.0.1/32"));
         assert_eq!(range("fd00::/64"), range("fd00::/ffff:ffff:ffff:ffff::"));
-        assert_eq!(range("0.0.0.0/0"), everything(true));
     }
 
     #[test]

@@ -262,7 +262,6 @@ impl<'a> Walker<'a, '_> {
             match then {
                 Then::Next(after) if is_certain => marks = after,
                 Then::Next(after) => marks = marks.either(after),
-                Then::NextRule => {}
                 Then::Returned(after) => {
                     out = either(out, Some(after));
                     if is_certain {
@@ -275,7 +274,7 @@ impl<'a> Walker<'a, '_> {
                     self.returned.truncate(returned);
                     return out;
                 }
-                Then::Ended | Then::Accepted => {}
+                Then::Ended | Then::Accepted | Then::NextRule => {}
             }
         }
         self.returned.truncate(returned);

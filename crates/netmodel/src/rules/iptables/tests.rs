@@ -229,9 +229,9 @@ mod properties {
     fn known() -> impl Strategy<Value = (String, Vec<Match>, Action)> {
         let source = (any::<bool>(), any::<[u8; 4]>(), 0_u8..=32).prop_map(|(negated, address, length)| {
             let [a, b, c, d] = address;
-            let text = format!("{a}.{b}.{c}.{d}/{length}");
-            let test = Test::Source(vec![AddressRange::parse(&text).expect("a network")]);
-            (format!("-s {text}"), Match { negated, test })
+            let net = format!("{a}.{b}.{c}.{d}/{length}");
+            let test = Test::Source(vec![AddressRange::parse(&net).expect("a network")]);
+            (format!("-s {net}"), Match { negated, test })
         });
         let port = (any::<bool>(), any::<u16>(), any::<u16>()).prop_map(|(negated, one, other)| {
             let (first, last) = (one.min(other), one.max(other));

@@ -173,10 +173,8 @@ fn meta(place: &Place<'_>, op: Op, key: &str, values: &[&Value]) -> Option<Test>
         // In a bridge's chains the devices are its ports; the bridge itself is `ibrname`.
         ("iifname", Family::Bridge) => Test::BridgePortIn(patterns()?),
         ("oifname", Family::Bridge) => Test::BridgePortOut(patterns()?),
-        ("iifname", _) | ("ibrname", Family::Bridge) => Test::InInterface(patterns()?),
-        ("oifname", _) | ("obrname", Family::Bridge) => Test::OutInterface(patterns()?),
-        ("iif", _) => Test::InInterface(patterns()?),
-        ("oif", _) => Test::OutInterface(patterns()?),
+        ("iifname" | "iif", _) | ("ibrname", Family::Bridge) => Test::InInterface(patterns()?),
+        ("oifname" | "oif", _) | ("obrname", Family::Bridge) => Test::OutInterface(patterns()?),
         ("mark", _) => marks(values, Test::Mark)?,
         ("l4proto", _) => Test::Protocol(protocols(values)?),
         ("nfproto", _) => versions(values, "ipv4", "ipv6")?,

@@ -45,25 +45,39 @@ pub(super) fn icmp_type(protocol: &str, value: &Value) -> Option<u8> {
     let Some(name) = value.as_str() else {
         return u8::try_from(value.as_u64()?).ok();
     };
-    Some(match (protocol, name) {
-        ("icmp", "echo-reply") => 0,
-        ("icmp", "destination-unreachable") => 3,
-        ("icmp", "redirect") => 5,
-        ("icmp", "echo-request") => 8,
-        ("icmp", "time-exceeded") => 11,
-        ("icmp", "parameter-problem") => 12,
-        ("icmpv6", "destination-unreachable") => 1,
-        ("icmpv6", "packet-too-big") => 2,
-        ("icmpv6", "time-exceeded") => 3,
-        ("icmpv6", "parameter-problem") => 4,
-        ("icmpv6", "echo-request") => 128,
-        ("icmpv6", "echo-reply") => 129,
-        ("icmpv6", "mld-listener-query") => 130,
-        ("icmpv6", "mld-listener-report") => 131,
-        ("icmpv6", "nd-router-solicit") => 133,
-        ("icmpv6", "nd-router-advert") => 134,
-        ("icmpv6", "nd-neighbor-solicit") => 135,
-        ("icmpv6", "nd-neighbor-advert") => 136,
+    if protocol == "icmpv6" {
+        icmpv6(name)
+    } else {
+        icmp(name)
+    }
+}
+
+fn icmp(name: &str) -> Option<u8> {
+    Some(match name {
+        "echo-reply" => 0,
+        "destination-unreachable" => 3,
+        "redirect" => 5,
+        "echo-request" => 8,
+        "time-exceeded" => 11,
+        "parameter-problem" => 12,
+        _ => return None,
+    })
+}
+
+fn icmpv6(name: &str) -> Option<u8> {
+    Some(match name {
+        "destination-unreachable" => 1,
+        "packet-too-big" => 2,
+        "time-exceeded" => 3,
+        "parameter-problem" => 4,
+        "echo-request" => 128,
+        "echo-reply" => 129,
+        "mld-listener-query" => 130,
+        "mld-listener-report" => 131,
+        "nd-router-solicit" => 133,
+        "nd-router-advert" => 134,
+        "nd-neighbor-solicit" => 135,
+        "nd-neighbor-advert" => 136,
         _ => return None,
     })
 }

@@ -33,6 +33,7 @@ fn tables_of_iptables_are_left_to_iptables() {
         .collect();
     assert_eq!(tables, [(Family::Inet, "fw"), (Family::Bridge, "b")]);
     assert_eq!(set.unread, Vec::<String>::new());
+    assert_eq!(set.left_out, ["ip nat", "ip filter", "ip raw"]);
 }
 
 #[test]
