@@ -13,6 +13,7 @@ mod localise;
 mod outcome;
 mod path;
 mod plan;
+mod reach;
 #[cfg(test)]
 mod schema;
 mod shell;
@@ -28,4 +29,9 @@ pub use fold::{SourceAnswers, fold};
 pub use guide::{Guide, UnknownId, guide};
 pub use judge::{JudgeOptions, judge};
 pub use plan::{MeshOptions, MeshPlan, PlannedCell, SourcePlan, plan_mesh};
+pub use reach::{
+    EgressTarget, Place as ReachPlace, ReachOptions, ReachPlan, ServiceDepth, SourceTries, Wanted, assemble,
+    dns_service, fold_reach, plan_control_plane, plan_controls, plan_egress, plan_performance, plan_services,
+    ready_endpoints,
+};
 pub use view::View;

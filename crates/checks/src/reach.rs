@@ -1,0 +1,197 @@
+//! From what a user asks about to what each source is to try, and back to attempts with what came of them.
+
+mod control;
+mod egress;
+mod fold;
+mod own;
+mod ring;
+mod services;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use netprobe::{Kind, Plan, Probe, Retry, WIRE_VERSION};
+use observation::{Attempt, Expected, Purpose, Source};
+use report::{Family, Subject};
+
+pub use control::plan_control_plane;
+pub use egress::{EgressTarget, plan_egress};
+pub use fold::fold_reach;
+pub use own::{plan_controls, plan_performance};
+pub use services::{ServiceDepth, dns_service, plan_services, ready_endpoints};
+
+/// How hard sources try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReachOptions {
+    /// How often a Service is tried from each source: each time a backend is chosen anew.
+    pub count: u32,
+    /// How many endpoints of one Service are tried by themselves from each source.
+    pub endpoints: usize,
+    /// To how many other nodes a source goes where all of them would be too many.
+    pub neighbours: usize,
+    /// How long one try may take, in milliseconds. Below 4000 an unresolved neighbour looks like silence.
+    pub timeout_ms: u64,
+    /// How long a connection is watched for a reset, in milliseconds.
+    pub linger_ms: u64,
+    /// How many tries of one source may be under way at once.
+    pub concurrency: u32,
+    /// How many failed tries of one source are made again, each alone, a second apart.
+    pub retries: u32,
+    /// Where the agents listen.
+    pub tcp_port: u16,
+    /// As `tcp_port`, for UDP.
+    pub udp_port: u16,
+    /// The domain of the cluster's names, as `cluster.local`.
+    pub cluster_domain: String,
+}
+
+impl Default for ReachOptions {
+    fn default() -> Self {
+        Self {
+            count: 10,
+            endpoints: 10,
+            neighbours: 3,
+            timeout_ms: 4000,
+            linger_ms: 100,
+            concurrency: 64,
+            retries: 8,
+            tcp_port: 7410,
+            udp_port: 7410,
+            cluster_domain: "cluster.local".to_owned(),
+        }
+    }
+}
+
+/// Something to try from some sources.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// From where; `None` for every source.
+    pub source: Option<Source>,
+    /// What it shows.
+    pub purpose: Purpose,
+    /// What it is about.
+    pub subject: Subject,
+    /// Where it goes.
+    pub address: SocketAddr,
+    /// How it is tried.
+    pub kind: Kind,
+    /// What is right.
+    pub expected: Expected,
+    /// How often it is tried.
+    pub tries: u32,
+}
+
+/// What is to be tried by whom.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReachPlan {
+    /// For each source that has something to try.
+    pub sources: BTreeMap<Source, SourceTries>,
+}
+
+/// What one source is to try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceTries {
+    /// For the agent.
+    pub plan: Plan,
+    /// What is tried; without samples.
+    pub attempts: Vec<Attempt>,
+    /// For each probe, by its id, the attempt that it belongs to.
+    pub attempt_of: Vec<usize>,
+}
+
+/// The least time between two retries: kernels send one ICMP error a second to each destination
+/// (`net.ipv4.icmp_ratelimit`).
+const RETRY_GAP_MS: u64 = 1000;
+
+/// A place to try from, with the addresses that it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Which one.
+    pub source: Source,
+    /// Its own addresses: what is of another family is not tried from there.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// Puts together what each source is to try. Each try is a probe of its own, so that one failure does not end a series.
+/// The same input always gives the same plan.
+pub fn assemble(run: &str, places: &[Place], wanted: &[Wanted], options: &ReachOptions) -> ReachPlan {
+    let mut sources = BTreeMap::new();
+    for place in places {
+        let has = |family| place.addresses.iter().any(|own| Family::of(*own) == family);
+        let mut attempts = Vec::new();
+        let mut probes = Vec::new();
+        let mut attempt_of = Vec::new();
+        for want in wanted {
+            let concerns = want.source.as_ref().is_none_or(|source| *source == place.source);
+            // Nothing is known of the addresses of the machine outside: it tries both families.
+            if !concerns || !(place.source == Source::Outside || has(Family::of(want.address.ip()))) {
+                continue;
+            }
+            for _ in 0..want.tries.max(1) {
+                let Ok(id) = u32::try_from(probes.len()) else {
+                    break;
+                };
+                probes.push(Probe {
+                    id,
+                    target: want.address,
+                    kind: want.kind.clone(),
+                    count: 1,
+                    timeout_ms: options.timeout_ms,
+                });
+                attempt_of.push(attempts.len());
+            }
+            attempts.push(Attempt {
+                source: place.source.clone(),
+                purpose: want.purpose.clone(),
+                subject: want.subject.clone(),
+                address: want.address,
+                kind: want.kind.clone(),
+                expected: want.expected,
+                samples: Vec::new(),
+            });
+        }
+        if !attempts.is_empty() {
+            let plan = agent_plan(run, probes, options);
+            let tries = SourceTries {
+                plan,
+                attempts,
+                attempt_of,
+            };
+            sources.insert(place.source.clone(), tries);
+        }
+    }
+    ReachPlan { sources }
+}
+
+fn agent_plan(run: &str, probes: Vec<Probe>, options: &ReachOptions) -> Plan {
+    let concurrency = options.concurrency.max(1);
+    let count = u32::try_from(probes.len()).unwrap_or(u32::MAX);
+    let rounds = u64::from(count.div_ceil(concurrency));
+    Plan {
+        version: WIRE_VERSION,
+        run: run.to_owned(),
+        concurrency,
+        // Every try may run into its timeout, in as many rounds as it takes; then the retries.
+        deadline_ms: (rounds + 1) * options.timeout_ms + u64::from(options.retries) * RETRY_GAP_MS + 2000,
+        retry: (options.retries > 0).then_some(Retry {
+            gap_ms: RETRY_GAP_MS,
+            most: options.retries,
+        }),
+        probes,
+    }
+}
+
+/// TCP to whatever listens there.
+fn connect(options: &ReachOptions) -> Kind {
+    Kind::Connect {
+        linger_ms: options.linger_ms,
+    }
+}
+
+/// The type of record that holds an address of this family.
+fn record_type(address: IpAddr) -> u16 {
+    if address.is_ipv4() { 1 } else { 28 }
+}
+
+#[cfg(test)]
+mod tests;
