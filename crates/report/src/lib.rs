@@ -13,6 +13,7 @@ mod report;
 #[cfg(feature = "schema")]
 mod schema;
 mod subject;
+mod tried;
 mod verdict;
 
 pub use check::CheckResult;
@@ -29,4 +30,5 @@ pub use report::{API_VERSION, Note, NoteKind, PhaseStats, ProbePodInfo, Report, 
 #[cfg(feature = "schema")]
 pub use schema::schema;
 pub use subject::Subject;
+pub use tried::{Tried, TriedFrom};
 pub use verdict::{Severity, Verdict};

@@ -217,6 +217,8 @@ pub enum FailureClass {
     LocalError,
     /// Something else answered.
     WrongPeer,
+    /// The right one answered, with an error: a DNS server that fails, a health check that is not well.
+    BadAnswer,
 }
 
 impl FailureClass {
@@ -231,6 +233,7 @@ impl FailureClass {
             Self::NetUnreachable => "no route",
             Self::LocalError => "not sent",
             Self::WrongPeer => "wrong peer",
+            Self::BadAnswer => "bad answer",
         }
     }
 }

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CheckResult, ExitStatus, FailOn, Finding, Gap, Localisation, Matrix, RootCause, Severity, Verdict,
+    CheckResult, ExitStatus, FailOn, Finding, Gap, Localisation, Matrix, RootCause, Severity, Tried, Verdict,
 };
 
 /// The format of a report as JSON or YAML.
@@ -38,6 +38,9 @@ pub struct Report {
     checks: Vec<CheckResult>,
     /// What was probed between nodes; `None` where nothing was.
     pub matrix: Option<Matrix>,
+    /// What was tried beyond the pods of the nodes: Services, names, addresses outside, the control plane.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<Tried>,
     /// The probe pods that ran.
     pub probe_pods: Vec<ProbePodInfo>,
     /// What else the reader should know.
@@ -73,6 +76,7 @@ impl Report {
             localisation: Vec::new(),
             checks,
             matrix: None,
+            tried: Vec::new(),
             probe_pods: Vec::new(),
             notes: Vec::new(),
             stats: Stats::default(),

@@ -7,6 +7,7 @@ use super::grid::{Shown, figure, matrix_table, pair, single};
 use super::pen::{Pen, Tone, pad};
 use super::stanza::write_finding;
 use super::summary::summary;
+use super::tried::write_tried;
 use crate::{FamilyMatrix, Matrix, MatrixCell, Note, NoteKind, Protocol, Report, Severity, Stats, Verdict};
 
 pub(super) fn page(report: &Report, options: &RenderOptions, wide: bool) -> String {
@@ -16,6 +17,7 @@ pub(super) fn page(report: &Report, options: &RenderOptions, wide: bool) -> Stri
     if let Some(matrix) = &report.matrix {
         write_matrices(&mut out, pen, matrix, options, wide);
     }
+    write_tried(&mut out, pen, &report.tried, !options.no_headers, wide);
     let problems = report
         .findings()
         .iter()
