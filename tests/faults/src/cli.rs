@@ -131,7 +131,8 @@ fn on_one_lab(
         Ok(())
     };
     let mut borrowed: Option<Borrowed> = None;
-    let plan = Plan {
+    let mut plan = Plan {
+        green: false,
         command: cli.command.as_deref(),
         inject_only: cli.inject_only,
         record: cli.record.as_deref(),
@@ -163,6 +164,7 @@ fn on_one_lab(
                 }
                 Err(error) => Some(format!("{error:#}")),
             };
+            plan.green = not_green.is_none();
             borrowed = Some(lab);
             if let Some(why) = not_green {
                 note(format_args!("{}: the lab is not green: {why}", fault.id));

@@ -173,7 +173,7 @@ pub(crate) mod tests {
                 }));
             }
         }
-        for name in ["web", "empty", "pinned"] {
+        for name in ["web", "empty", "pinned", "application"] {
             items.push(json!({
                 "kind": "Service",
                 "metadata": {"name": name, "namespace": "faults"},

@@ -48,7 +48,7 @@ download_from() { outcome in_pod "$1" curl -sS -o /dev/null --max-time 6 "http:/
 upload_from() { outcome in_pod "$1" bash -c 'head -c 1048576 /dev/zero | curl -sS -o /dev/null --max-time 6 --data-binary @- "http://$0:8080/cgi-bin/sink"' "$2"; }
 
 # seen_from POD ADDRESS [PORT]: the address that the web pod sees.
-seen_from() { in_pod "$1" curl -sS --max-time 5 "http://$2:${3:-8080}/cgi-bin/client"; }
+seen_from() { in_pod "$1" curl -sS --max-time 5 "http://$2:${3:-8080}/cgi-bin/client" | sed -E 's/^\[?(::ffff:)?//; s/\]$//'; }
 
 # name_from POD SERVER NAME: how a lookup over UDP ends.
 name_from() { outcome in_pod "$1" timeout 5 busybox nslookup -type=a "$3" "$2"; }
@@ -65,8 +65,9 @@ is() {
 }
 
 # frozen NAME, freeze NAME, thaw NAME: stops and goes on with the processes of this name on this node.
-processes() { grep -lxE "$1" /proc/[0-9]*/comm 2>/dev/null | cut -d / -f 3; }
-freeze() { processes "$1" | xargs -r kill -STOP; }
+processes() { grep -lxE "$1" /proc/[0-9]*/comm 2>/dev/null | cut -d / -f 3 || true; }
+freeze() { processes "$1" | xargs kill -STOP; }
+# A program that finds the world changed may end, and is started again.
 thaw() { processes "$1" | xargs -r kill -CONT; }
 
 # drop_rules TABLE PATTERN…: deletes the rules of a table that match, as iptables-save prints them.
@@ -112,3 +113,43 @@ let_go() {
 
 # service_chain NAME: kube-proxy's chain for the port of this Service in the namespace faults.
 service_chain() { iptables-save -t nat | grep -oE -- "\"faults/$1[^\"]* cluster IP\".* -j KUBE-SVC-[A-Z0-9]+" | grep -oE 'KUBE-SVC-[A-Z0-9]+$' | head -n 1; }
+
+# What changes objects of the API keeps the old ones in $KEPT, which goes with the lab.
+
+# corefile SED: changes CoreDNS's configuration. restart_dns makes it count, restore_corefile undoes it.
+corefile() {
+  [ -e "$KEPT/Corefile" ] || kubectl -n kube-system get configmap coredns -o 'jsonpath={.data.Corefile}' > "$KEPT/Corefile"
+  sed -E -- "$1" "$KEPT/Corefile" > "$KEPT/Corefile.new"
+  if cmp -s "$KEPT/Corefile" "$KEPT/Corefile.new"; then
+    echo "nothing of the Corefile matches $1" >&2
+    return 1
+  fi
+  put_corefile "$KEPT/Corefile.new"
+}
+put_corefile() { kubectl -n kube-system create configmap coredns --from-file=Corefile="$1" --dry-run=client -o yaml | kubectl replace -f -; }
+restart_dns() {
+  kubectl -n kube-system delete pods -l k8s-app=kube-dns --wait=false
+  kubectl -n kube-system rollout status deployment/coredns --timeout="${1:-50s}"
+}
+restore_corefile() {
+  if [ -e "$KEPT/Corefile" ]; then
+    put_corefile "$KEPT/Corefile"
+    rm "$KEPT"/Corefile*
+    kubectl -n kube-system delete pods -l k8s-app=kube-dns --force 2>/dev/null
+  fi
+  kubectl -n kube-system rollout status deployment/coredns --timeout=50s
+}
+
+# dns_has PATTERN: the Corefile of every CoreDNS on this node has such a line. Pods may start with the one before.
+dns_has() {
+  local process
+  for process in $(processes coredns); do
+    grep -qE -- "$1" "/proc/$process/root/etc/coredns/Corefile" || return 1
+  done
+}
+
+# restore FILE: applies a workload again as it was, and waits for its pods.
+restore() {
+  kubectl apply -f "$1.yaml" > /dev/null
+  kubectl -n faults get deployments -o name | xargs -r -n 1 kubectl -n faults rollout status --timeout=50s
+}

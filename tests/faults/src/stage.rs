@@ -228,8 +228,17 @@ impl Stage {
 
     /// Gives a command the cluster, and a `PATH` on which kubectl and the plugin are.
     fn with_cluster(&self, command: &mut Command) -> Result<()> {
+        let kubeconfig = self.lab.kubeconfig(User::Admin);
+        // What scripts keep of objects that they change goes with the lab.
+        let kept = kubeconfig
+            .ancestors()
+            .nth(2)
+            .context("where the lab is")?
+            .join("kept");
+        std::fs::create_dir_all(&kept).with_context(|| kept.display().to_string())?;
         command
-            .env("KUBECONFIG", self.lab.kubeconfig(User::Admin))
+            .env("KUBECONFIG", kubeconfig)
+            .env("KEPT", kept)
             .env("PATH", self.path()?)
             .stdin(Stdio::null());
         Ok(())

@@ -6,7 +6,13 @@ sed_counters='s/^\[[0-9:]*\] //; s/ \[[0-9:]*\]$//'
 echo "## routes"; ip -4 route show table all | grep -v '^local\|^broadcast' | sort
 echo "## policy"; ip -4 rule show
 echo "## addresses"; ip -4 -o addr show | awk '$2 !~ /^veth/ {print $2, $4}' | sort
-echo "## links"; ip -o link show | awk '$2 !~ /^veth/' | grep -oE '^[0-9]+: [^:@]+|mtu [0-9]+|,UP[,>]|<UP[,>]|link/ether [0-9a-f:]+' | sed 's/^[0-9]*: //' | paste -sd ' '
+echo "## links"
+ip -o link show | awk '$2 !~ /^veth/ {
+  up = ($3 ~ /[<,]UP[,>]/) ? "up" : "down"
+  for (i = 4; i < NF; i++) { if ($i == "mtu") mtu = $(i + 1); if ($i == "link/ether") mac = $(i + 1) }
+  print $2, up, mtu, mac
+  mac = ""
+}' | sort
 echo "## tunnel"; ip -d link show flannel.1 2>/dev/null | grep -oE 'vxlan id [0-9]+|local [0-9.]+|dstport [0-9]+|nolearning' | paste -sd ' '
 echo "## entries"; bridge fdb show dev flannel.1 2>/dev/null | sort; ip neigh show dev flannel.1 nud permanent | sort
 echo "## kernel"
