@@ -1,5 +1,5 @@
 # What every script of a fault can use. Scripts end at the first command that fails.
-set -euo pipefail
+set -eu
 export LC_ALL=C
 
 # in_pod ADDRESS COMMAND…: runs it in the network of the pod of this node that has this address.
