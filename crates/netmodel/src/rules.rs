@@ -11,9 +11,11 @@ mod action;
 mod counters;
 mod decider;
 mod iptables;
+mod kube_proxy;
 mod matching;
 mod model;
 mod nft;
+mod node;
 mod owner;
 mod packet;
 mod test;
@@ -25,9 +27,14 @@ pub use action::{Action, Mss};
 pub use counters::Counters;
 pub use decider::Decider;
 pub use iptables::parse_iptables_save;
+pub use kube_proxy::{
+    DeadEnd, NAT_HOOKS, ProxyHook, ProxyMode, ServicePort, dead_ends, missing_hooks, missing_nft_hooks,
+    proxy_modes, service_ports,
+};
 pub use matching::Truth;
 pub use model::{Base, Chain, ChainKind, Family, Hook, Policy, Rule, RuleSet, Step, Table, View};
 pub use nft::{NftError, parse_nft_json};
+pub use node::{NodeRules, SourceTranslation};
 pub use owner::{Owner, owner_of_chain, owner_of_rule};
 pub use packet::{Mark, Packet, State, protocol};
 pub use test::{Bits, Match, Test};

@@ -1,11 +1,12 @@
 use std::fmt;
+use std::ptr;
 
 use super::iptables::deletion;
 use super::model::{Chain, Family, Policy, Rule, Table, View};
 use super::owner::{Owner, owner_of_chain, owner_of_rule};
 
 /// A rule, or the policy of a chain, that decided over a packet.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Decider<'a> {
     /// Who showed it.
     pub view: View,
@@ -15,6 +16,18 @@ pub struct Decider<'a> {
     pub chain: &'a Chain,
     /// `None` for the policy of the chain.
     pub rule: Option<&'a Rule>,
+}
+
+/// The same rule of the same rule set, not one that reads alike.
+impl PartialEq for Decider<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        let same_rule = match (self.rule, other.rule) {
+            (Some(one), Some(other)) => ptr::eq(one, other),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        same_rule && ptr::eq(self.chain, other.chain)
+    }
 }
 
 impl Decider<'_> {

@@ -145,6 +145,7 @@ const COMMENTS: &[(&str, Owner)] = &[
     ("CNI portfwd", Owner::CniPlugins),
     ("CNI firewall", Owner::CniPlugins),
     ("kube-router", Owner::KubeRouter),
+    ("KUBE-ROUTER rule ", Owner::KubeRouter),
     ("rule to explicitly ACCEPT", Owner::KubeRouter),
     ("ip-masq-agent:", Owner::IpMasqAgent),
     ("AWS, ", Owner::AwsVpc),

@@ -1,3 +1,6 @@
+use std::collections::HashSet;
+use std::ptr;
+
 use super::action::Action;
 use super::decider::Decider;
 use super::matching::{Marks, Truth, all_hold, holds};
@@ -6,7 +9,11 @@ use super::packet::{Mark, Packet, State};
 use super::test::Match;
 
 /// How many rules one walk looks at before it gives up; far above what a node with thousands of Services has on one path.
-const RULES: usize = 500_000;
+const RULES: usize = 200_000;
+/// How many ways to an end one walk keeps, and how many escapes it names for each: chains that call each other in circles
+/// have more of them than there is memory.
+const WAYS: usize = 1_000;
+const ESCAPES: usize = 16;
 /// How deep chains may call each other. The kernel refuses loops, a text that was put together by hand does not.
 const DEPTH: usize = 64;
 
@@ -125,6 +132,7 @@ pub fn walk<'a>(sets: &[&'a RuleSet], hook: Hook, packet: &Packet) -> Walk<'a> {
         conditions: Vec::new(),
         returned: Vec::new(),
         accepted: Vec::new(),
+        seen_accepting: HashSet::new(),
         left: None,
         rules: 0,
     };
@@ -178,8 +186,10 @@ struct Walker<'a, 'p> {
     conditions: Vec<&'a Match>,
     /// Rules that may have led back, in the chains that are open.
     returned: Vec<Decider<'a>>,
-    /// Rules that may have let the packet out of this base chain.
+    /// Rules that may have let the packet out of this base chain, at most [`ESCAPES`] of them.
     accepted: Vec<Decider<'a>>,
+    /// All rules that let the packet out of any base chain.
+    seen_accepting: HashSet<*const Rule>,
     /// The marks of packets that were let out of this base chain.
     left: Option<Marks>,
     rules: usize,
@@ -246,7 +256,7 @@ impl<'a> Walker<'a, '_> {
         let mut out = None;
         for rule in &chain.rules {
             self.rules += 1;
-            if self.rules > RULES {
+            if self.rules > RULES || self.walk.broken_off.is_some() {
                 self.break_off(format!("more than {RULES} rules lie on the way"));
                 break;
             }
@@ -415,8 +425,12 @@ impl<'a> Walker<'a, '_> {
     }
 
     fn accept(&mut self, by: Decider<'a>, marks: Marks) -> Then {
-        self.walk.accepted.push(by);
-        self.accepted.push(by);
+        if by.rule.is_some_and(|rule| self.seen_accepting.insert(rule)) {
+            self.walk.accepted.push(by);
+        }
+        if self.accepted.len() < ESCAPES && !self.accepted.contains(&by) {
+            self.accepted.push(by);
+        }
         self.left = either(self.left, Some(marks));
         Then::Accepted
     }
@@ -426,26 +440,43 @@ impl<'a> Walker<'a, '_> {
         Then::Ended
     }
 
+    /// One way to an end for each rule is enough, and the most certain one tells most.
     fn stop(&mut self, kind: StopKind<'a>, by: Decider<'a>) {
-        self.walk.stops.push(Stop {
+        let stop = Stop {
             kind,
             by,
             conditions: self.conditions.clone(),
             unless: self.escapes(),
-        });
+        };
+        let stops = &mut self.walk.stops;
+        match stops.iter().position(|known| known.by == by) {
+            Some(at) if stop.is_certain() => stops[at] = stop,
+            Some(_) => {}
+            None if stops.len() < WAYS => stops.push(stop),
+            None => self.break_off(format!("more than {WAYS} rules may end it")),
+        }
     }
 
     fn effect(&mut self, action: &'a Action, by: Decider<'a>) {
-        self.walk.effects.push(Effect {
+        let effect = Effect {
             action,
             by,
             conditions: self.conditions.clone(),
             unless: self.escapes(),
-        });
+        };
+        let effects = &mut self.walk.effects;
+        let same = |known: &Effect<'_>| known.by == by && ptr::eq(known.action, action);
+        match effects.iter().position(same) {
+            Some(at) if effect.is_certain() => effects[at] = effect,
+            Some(_) => {}
+            None if effects.len() < WAYS => effects.push(effect),
+            None => self.break_off(format!("more than {WAYS} rules may change it")),
+        }
     }
 
     fn escapes(&self) -> Vec<Decider<'a>> {
-        self.accepted.iter().chain(&self.returned).copied().collect()
+        let escapes = self.accepted.iter().chain(&self.returned);
+        escapes.take(ESCAPES).copied().collect()
     }
 
     fn break_off(&mut self, why: String) {

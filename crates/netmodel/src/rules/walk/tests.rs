@@ -269,6 +269,16 @@ fn a_network_of_sources_matches_a_part_perhaps() {
     assert!(said(&walk(&[&set], Hook::Forward, &packet())).starts_with("dropped"));
 }
 
+#[test]
+fn ways_to_an_end_are_not_collected_without_measure() {
+    let chains = "-A A -m set --match-set x src -j ACCEPT\n-A A -m set --match-set x src -j DROP\n-A A -j B\n-A A -j B\n\
+                  -A B -m set --match-set y src -j ACCEPT\n-A B -m set --match-set y src -j REJECT\n-A B -j A\n-A B -j A\n";
+    let set = filter(&format!(":A - [0:0]\n:B - [0:0]\n{chains}-A FORWARD -j A"));
+    let walk = walk(&[&set], Hook::Forward, &packet());
+    assert!(walk.broken_off.is_some());
+    assert_eq!((walk.stops.len(), walk.accepted.len()), (2, 3));
+}
+
 mod properties {
     use super::*;
     use proptest::prelude::*;

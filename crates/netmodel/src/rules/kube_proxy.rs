@@ -1,0 +1,319 @@
+//! What kube-proxy has written: its hooks, its chains, and the addresses that it sends Services to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::action::Action;
+use super::decider::Decider;
+use super::model::{ChainKind, Family, Hook, Rule, RuleSet, Step, Table, View};
+use super::test::Test;
+use super::values::AddressRange;
+
+/// How kube-proxy writes its rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProxyMode {
+    /// Chains `KUBE-*`, by this view of iptables.
+    Iptables(View),
+    /// Tables `kube-proxy` of nft.
+    Nftables,
+}
+
+/// A jump without which rules of kube-proxy are never come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProxyHook {
+    /// As `nat`.
+    pub table: &'static str,
+    /// As `PREROUTING`.
+    pub from: &'static str,
+    /// As `KUBE-SERVICES`.
+    pub to: &'static str,
+}
+
+/// The jumps of the nat table. They are the same in every version since 1.9.
+pub const NAT_HOOKS: [ProxyHook; 3] = [
+    ProxyHook {
+        table: "nat",
+        from: "PREROUTING",
+        to: "KUBE-SERVICES",
+    },
+    ProxyHook {
+        table: "nat",
+        from: "OUTPUT",
+        to: "KUBE-SERVICES",
+    },
+    ProxyHook {
+        table: "nat",
+        from: "POSTROUTING",
+        to: "KUBE-POSTROUTING",
+    },
+];
+
+/// Something that another rule leads to and that leads nowhere.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeadEnd<'a> {
+    /// The Service port as kube-proxy names it in comments: `shop/web:http`; `None` where there is no comment.
+    pub service: Option<String>,
+    /// The chain that is missing or empty: `KUBE-SVC-…`.
+    pub chain: String,
+    /// Whether the chain is there at all.
+    pub exists: bool,
+    /// A rule that leads to it.
+    pub by: Decider<'a>,
+}
+
+/// One port of a Service, as the rules implement it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServicePort {
+    /// As kube-proxy names it in comments: `shop/web:http`, or `shop/web` for a port without a name; `None` where there is
+    /// no comment, as on nodes with very many endpoints.
+    pub name: Option<String>,
+    /// The ClusterIP, where the rule names one address.
+    pub address: Option<AddressRange>,
+    /// IP protocol number.
+    pub protocol: Option<u8>,
+    /// The Service's port.
+    pub port: Option<u16>,
+    /// The chain that chooses an endpoint.
+    pub chain: String,
+    /// Every address that connections may be sent to, as the rules write them: `10.244.1.7:8080`.
+    pub endpoints: BTreeSet<String>,
+}
+
+/// The modes in which kube-proxy has written rules here: none, one, or remains of several.
+///
+/// The kubelet's own chains (`KUBE-KUBELET-CANARY`, `KUBE-FIREWALL`) and empty chains that a flush left do not count.
+pub fn proxy_modes(sets: &[RuleSet]) -> Vec<ProxyMode> {
+    let mut modes: Vec<ProxyMode> = Vec::new();
+    for set in sets {
+        let found = match set.view {
+            View::IptablesNft | View::IptablesLegacy => set.tables.iter().any(has_services),
+            View::Nft => set
+                .tables
+                .iter()
+                .any(|table| table.name == "kube-proxy" && !table.is_inert()),
+        };
+        if found {
+            modes.push(match set.view {
+                View::Nft => ProxyMode::Nftables,
+                view @ (View::IptablesNft | View::IptablesLegacy) => ProxyMode::Iptables(view),
+            });
+        }
+    }
+    modes.sort_unstable();
+    modes.dedup();
+    modes
+}
+
+fn has_services(table: &Table) -> bool {
+    let services = table.chains.get("KUBE-SERVICES");
+    table.name == "nat" && services.is_some_and(|chain| !chain.rules.is_empty())
+}
+
+/// The jumps of [`NAT_HOOKS`] that are missing in a set whose nat table holds Services.
+pub fn missing_hooks(set: &RuleSet, family: Family) -> Vec<ProxyHook> {
+    let Some(table) = set.table(family, "nat").filter(|table| has_services(table)) else {
+        return Vec::new();
+    };
+    let is_there = |hook: &ProxyHook| {
+        table
+            .chains
+            .get(hook.from)
+            .is_some_and(|chain| chain.rules.iter().any(|rule| rule.targets().contains(&hook.to)))
+    };
+    NAT_HOOKS.into_iter().filter(|hook| !is_there(hook)).collect()
+}
+
+/// Base chains of kube-proxy's nft tables that are missing or lead nowhere, by the hook: `prerouting`, `output`, `postrouting`.
+pub fn missing_nft_hooks(set: &RuleSet, family: Family) -> Vec<Hook> {
+    let Some(table) = set.table(family, "kube-proxy").filter(|table| !table.is_inert()) else {
+        return Vec::new();
+    };
+    let is_there = |hook: Hook| {
+        table.chains.values().any(|chain| {
+            let here = chain
+                .base
+                .as_ref()
+                .is_some_and(|base| base.hook == hook && base.kind == ChainKind::Nat);
+            here && chain.rules.iter().any(|rule| !rule.targets().is_empty())
+        })
+    };
+    [Hook::Prerouting, Hook::Output, Hook::Postrouting]
+        .into_iter()
+        .filter(|hook| !is_there(*hook))
+        .collect()
+}
+
+/// Chains of Services and endpoints that rules lead to and that are missing or empty: whoever is sent there is not translated.
+pub fn dead_ends(set: &RuleSet) -> Vec<DeadEnd<'_>> {
+    let mut found: BTreeMap<&str, DeadEnd<'_>> = BTreeMap::new();
+    for table in set.tables.iter().filter(|table| table.name == "nat") {
+        for (chain, rule) in table
+            .chains
+            .values()
+            .flat_map(|chain| chain.rules.iter().map(move |rule| (chain, rule)))
+        {
+            for target in rule.targets() {
+                let leads = table.chains.get(target);
+                if !is_of_service(target) || leads.is_some_and(|chain| !chain.rules.is_empty()) {
+                    continue;
+                }
+                let end = DeadEnd {
+                    service: rule.comment.as_deref().and_then(service_name),
+                    chain: target.to_owned(),
+                    exists: leads.is_some(),
+                    by: Decider {
+                        view: set.view,
+                        table,
+                        chain,
+                        rule: Some(rule),
+                    },
+                };
+                let known = found.entry(target).or_insert_with(|| end.clone());
+                // Not every rule that leads there says for which Service.
+                if known.service.is_none() && end.service.is_some() {
+                    *known = end;
+                }
+            }
+        }
+    }
+    found.into_values().collect()
+}
+
+fn is_of_service(chain: &str) -> bool {
+    ["KUBE-SVC-", "KUBE-SVL-", "KUBE-EXT-", "KUBE-SEP-", "KUBE-FW-"]
+        .iter()
+        .any(|beginning| chain.starts_with(beginning))
+}
+
+/// `shop/web:http` of a comment such as `shop/web:http cluster IP` or `shop/web:http -> 10.244.0.3:8080`.
+fn service_name(comment: &str) -> Option<String> {
+    let word = comment.split_ascii_whitespace().next()?;
+    word.contains('/').then(|| word.to_owned())
+}
+
+/// The Service ports that a set implements at their ClusterIPs, each with its endpoints.
+pub fn service_ports(set: &RuleSet) -> Vec<ServicePort> {
+    set.tables
+        .iter()
+        .flat_map(|table| match set.view {
+            View::IptablesNft | View::IptablesLegacy => iptables_ports(table),
+            View::Nft => nft_ports(table),
+        })
+        .collect()
+}
+
+fn iptables_ports(table: &Table) -> Vec<ServicePort> {
+    let services = table.chains.get("KUBE-SERVICES").filter(|_| table.name == "nat");
+    let rules = services.into_iter().flat_map(|chain| &chain.rules);
+    rules
+        .filter_map(|rule| {
+            let target = rule.targets().into_iter().find(|target| is_of_service(target))?;
+            let comment = rule.comment.as_deref();
+            // External and load balancer addresses lead to the same endpoints.
+            if comment.is_some_and(|comment| !comment.ends_with("cluster IP")) {
+                return None;
+            }
+            Some(port_of(
+                table,
+                rule.matches().map(|wanted| &wanted.test),
+                target,
+                comment.and_then(service_name),
+            ))
+        })
+        .collect()
+}
+
+fn nft_ports(table: &Table) -> Vec<ServicePort> {
+    let services = table
+        .chains
+        .get("services")
+        .filter(|_| table.name == "kube-proxy");
+    let rules = services.into_iter().flat_map(|chain| &chain.rules);
+    rules
+        .flat_map(Rule::actions)
+        .filter_map(|action| match action {
+            Action::Map(entries) => Some(entries),
+            _ => None,
+        })
+        .flatten()
+        .filter_map(|(wanted, action)| {
+            let target = action.chains().into_iter().next()?;
+            let port = port_of(
+                table,
+                wanted.iter().map(|wanted| &wanted.test),
+                target,
+                nft_name(target),
+            );
+            // Entries of the map of NodePorts have no address.
+            port.address.is_some().then_some(port)
+        })
+        .collect()
+}
+
+/// `kube-system/kube-dns:dns` of `service-FY5PMXPG-kube-system/kube-dns/udp/dns`.
+fn nft_name(chain: &str) -> Option<String> {
+    let (_, rest) = chain.split_once('-')?;
+    let (_, rest) = rest.split_once('-')?;
+    let mut parts = rest.split('/');
+    let (namespace, name, _, port) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    Some(if port.is_empty() {
+        format!("{namespace}/{name}")
+    } else {
+        format!("{namespace}/{name}:{port}")
+    })
+}
+
+fn port_of<'a>(
+    table: &Table,
+    tests: impl Iterator<Item = &'a Test>,
+    target: &str,
+    name: Option<String>,
+) -> ServicePort {
+    let mut port = ServicePort {
+        name,
+        address: None,
+        protocol: None,
+        port: None,
+        chain: target.to_owned(),
+        endpoints: BTreeSet::new(),
+    };
+    for test in tests {
+        match test {
+            Test::Destination(ranges) => port.address = ranges.first().copied(),
+            Test::Protocol(numbers) => port.protocol = numbers.first().copied(),
+            Test::DestinationPort(ranges) => port.port = ranges.first().map(|range| *range.start()),
+            _ => {}
+        }
+    }
+    let mut seen = BTreeSet::new();
+    endpoints(table, target, &mut seen, &mut port.endpoints);
+    port
+}
+
+/// Every destination that can be come to from a chain.
+fn endpoints<'a>(
+    table: &'a Table,
+    chain: &'a str,
+    seen: &mut BTreeSet<&'a str>,
+    found: &mut BTreeSet<String>,
+) {
+    let mut open = vec![chain];
+    while let Some(name) = open.pop() {
+        if !seen.insert(name) {
+            continue;
+        }
+        let Some(chain) = table.chains.get(name) else {
+            continue;
+        };
+        for rule in &chain.rules {
+            for step in &rule.steps {
+                if let Step::Do(Action::Dnat(to)) = step {
+                    found.extend(to.iter().cloned());
+                }
+            }
+            open.extend(rule.targets());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

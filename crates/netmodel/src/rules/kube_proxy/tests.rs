@@ -1,0 +1,123 @@
+use super::*;
+use crate::rules::iptables::parse_iptables_save;
+use crate::rules::nft::parse_nft_json;
+
+const IPTABLES: &str = include_str!("../fixtures/flannel-iptables.save");
+const NFTABLES: &str = include_str!("../fixtures/flannel-nftables.save");
+const NFTABLES_NFT: &str = include_str!("../fixtures/flannel-nftables.nft.json");
+
+fn saved(text: &str) -> RuleSet {
+    parse_iptables_save(text, View::IptablesNft, Family::Ip)
+}
+
+fn without(wanted: &str) -> String {
+    let kept = IPTABLES.lines().filter(|line| !line.contains(wanted));
+    kept.flat_map(|line| [line, "\n"]).collect()
+}
+
+#[test]
+fn the_mode_is_told_by_what_is_there() {
+    let nft = parse_nft_json(NFTABLES_NFT).expect("a ruleset");
+    assert_eq!(
+        proxy_modes(&[saved(IPTABLES)]),
+        [ProxyMode::Iptables(View::IptablesNft)]
+    );
+    // The kubelet's canaries are no mode.
+    assert_eq!(
+        proxy_modes(&[saved(NFTABLES), nft.clone()]),
+        [ProxyMode::Nftables]
+    );
+    assert_eq!(
+        proxy_modes(&[saved(IPTABLES), nft]),
+        [ProxyMode::Iptables(View::IptablesNft), ProxyMode::Nftables]
+    );
+    assert_eq!(proxy_modes(&[]), []);
+}
+
+#[test]
+fn a_missing_jump_is_named() {
+    assert_eq!(missing_hooks(&saved(IPTABLES), Family::Ip), []);
+    let text = without("-A PREROUTING -m comment --comment \"kubernetes service portals\"");
+    assert_eq!(missing_hooks(&saved(&text), Family::Ip), [NAT_HOOKS[0]]);
+    let text = without("-A POSTROUTING -m comment --comment \"kubernetes postrouting rules\"");
+    assert_eq!(missing_hooks(&saved(&text), Family::Ip), [NAT_HOOKS[2]]);
+    // Without Services there is nothing that a jump would be missing for.
+    assert_eq!(missing_hooks(&saved(NFTABLES), Family::Ip), []);
+}
+
+#[test]
+fn the_hooks_of_nftables_are_its_base_chains() {
+    let nft = parse_nft_json(NFTABLES_NFT).expect("a ruleset");
+    assert_eq!(missing_nft_hooks(&nft, Family::Ip), []);
+    let mut broken = nft;
+    for table in &mut broken.tables {
+        table.chains.remove("nat-output");
+    }
+    assert_eq!(missing_nft_hooks(&broken, Family::Ip), [Hook::Output]);
+}
+
+#[test]
+fn an_emptied_or_missing_chain_is_a_dead_end() {
+    assert_eq!(dead_ends(&saved(IPTABLES)), []);
+    let emptied = saved(&without("-A KUBE-SVC-67NZLRHBNDSAWJRO "));
+    let found: Vec<(Option<String>, String, bool)> = dead_ends(&emptied)
+        .into_iter()
+        .map(|end| (end.service, end.chain, end.exists))
+        .collect();
+    assert_eq!(
+        found,
+        [(
+            Some("shop/web:http".into()),
+            "KUBE-SVC-67NZLRHBNDSAWJRO".into(),
+            true
+        )]
+    );
+    let gone = saved(&without("KUBE-SEP-XTJTEC7KOHLCQM25 ").replace(
+        "-A KUBE-SVC-67NZLRHBNDSAWJRO -m comment --comment \"shop/web:http -> 10.244.2.3:8080\"",
+        "-A KUBE-SVC-67NZLRHBNDSAWJRO -j KUBE-SEP-XTJTEC7KOHLCQM25\n-A KUBE-SVC-67NZLRHBNDSAWJRO -m comment --comment \"shop/web:http -> 10.244.2.3:8080\"",
+    ));
+    let ends = dead_ends(&gone);
+    assert_eq!((ends.len(), ends[0].exists), (1, false));
+}
+
+#[test]
+fn service_ports_have_their_endpoints_in_both_modes() {
+    let port = |ports: &[ServicePort], name: &str| {
+        let found = ports.iter().find(|port| port.name.as_deref() == Some(name));
+        let port = found.expect("the Service port").clone();
+        let endpoints: Vec<String> = port.endpoints.into_iter().collect();
+        (
+            port.address.map(|address| address.to_string()),
+            port.protocol,
+            port.port,
+            endpoints,
+        )
+    };
+    let ports = service_ports(&saved(IPTABLES));
+    assert_eq!(ports.len(), 5);
+    assert_eq!(
+        port(&ports, "shop/web:http"),
+        (
+            Some("10.99.43.77".into()),
+            Some(6),
+            Some(80),
+            vec![
+                "10.244.0.3:8080".into(),
+                "10.244.1.2:8080".into(),
+                "10.244.2.3:8080".into()
+            ]
+        )
+    );
+    let nft = parse_nft_json(NFTABLES_NFT).expect("a ruleset");
+    let ports = service_ports(&nft);
+    assert_eq!(ports.len(), 4);
+    assert_eq!(
+        port(&ports, "kube-system/kube-dns:dns"),
+        (
+            Some("10.96.0.10".into()),
+            Some(17),
+            Some(53),
+            vec!["10.244.0.2:53".into(), "10.244.1.2:53".into()]
+        )
+    );
+}
