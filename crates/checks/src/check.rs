@@ -1,6 +1,7 @@
 use report::{Finding, Gap};
 
 use crate::path;
+use crate::policy;
 use crate::view::View;
 
 /// One claim about a cluster, and what decides whether it holds.
@@ -55,6 +56,24 @@ pub const CHECKS: &[&Check] = &[
     &path::net_mtu::CHECK,
     &path::net_egr_overmasq::CHECK,
     &path::net_p2p_icmp::CHECK,
+    &policy::net_pol_defaultdeny::CHECK,
+    &policy::net_pol_svcport::CHECK,
+    &policy::net_pol_port::CHECK,
+    &policy::net_pol_dns::CHECK,
+    &policy::net_pol_dns_tcp::CHECK,
+    &policy::net_pol_selmiss::CHECK,
+    &policy::net_pol_nopod::CHECK,
+    &policy::net_pol_nslabel::CHECK,
+    &policy::net_pol_dash::CHECK,
+    &policy::net_pol_hostnet::CHECK,
+    &policy::net_pol_eval::CHECK,
+    &policy::net_pol_diff::CHECK,
+    &policy::net_pol_enforced::CHECK,
+    &policy::cni_nopolicy::CHECK,
+    &policy::net_pol_other::CHECK,
+    &policy::net_pol_suggest::CHECK,
+    &policy::net_pol_cover::CHECK,
+    &policy::net_pol_list::CHECK,
 ];
 
 #[cfg(test)]

@@ -42,7 +42,10 @@ pub fn judge(observation: &Observation, options: &JudgeOptions) -> Report {
             None => CheckResult::judged(check.id, check.claim, &findings, judgement.gaps),
         })
         .collect();
-    let answer = answer::answer(&view, &findings, &checks);
+    let answer = match (&view.scene, options.command.as_str()) {
+        (Some(scene), "policy") => crate::scene::answer(scene, &findings, &checks),
+        _ => answer::answer(&view, &findings, &checks),
+    };
     let mut report = Report::new(
         &options.tool,
         target(observation, options),

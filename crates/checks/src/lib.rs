@@ -13,7 +13,9 @@ mod localise;
 mod outcome;
 mod path;
 mod plan;
+mod policy;
 mod reach;
+mod scene;
 #[cfg(test)]
 mod schema;
 mod shell;
@@ -21,6 +23,7 @@ mod shell;
 mod shown;
 #[cfg(test)]
 mod simulation;
+mod suggestion;
 mod view;
 
 pub use check::{CHECKS, Check, Judgement};
@@ -34,4 +37,5 @@ pub use reach::{
     dns_service, fold_reach, plan_control_plane, plan_controls, plan_egress, plan_performance, plan_services,
     ready_endpoints,
 };
+pub use suggestion::{policy_question_missing, suggested_policies};
 pub use view::View;

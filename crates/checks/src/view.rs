@@ -8,6 +8,7 @@ use report::{CellState, Family, Gap, GapReason, Observed, Protocol};
 
 use crate::localise::{Fault, localise};
 use crate::outcome::cell_state;
+use crate::scene::Scene;
 
 /// What a cell is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +32,8 @@ pub struct View<'a> {
     pub(crate) observation: &'a Observation,
     pub(crate) entries: BTreeMap<Key<'a>, Entry<'a>>,
     pub(crate) faults: Vec<Fault>,
+    /// Policies; `None` when they were not asked about.
+    pub(crate) scene: Option<Scene<'a>>,
     probing_gaps: Vec<Gap>,
 }
 
@@ -41,6 +44,7 @@ impl<'a> View<'a> {
             observation,
             entries: entries(observation),
             faults: Vec::new(),
+            scene: Scene::of(observation),
             probing_gaps: Vec::new(),
         };
         view.probing_gaps = probing_gaps(&view);
