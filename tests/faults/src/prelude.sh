@@ -153,3 +153,29 @@ restore() {
   kubectl apply -f "$1.yaml" > /dev/null
   kubectl -n faults get deployments -o name | xargs -r -n 1 kubectl -n faults rollout status --timeout=50s
 }
+
+# fill_flows SHARE: fills this node's connection table with flows that nobody has, to this share of its size.
+fill_flows() {
+  awk -v count="$(cat /proc/sys/net/netfilter/nf_conntrack_max)" -v share="$1" "$FLOW"'BEGIN {
+    for (i = 0; i < count * share; i++) flow("100.64." int(i / 250) % 250 "." i % 250 + 1, 1024 + int(i / 62500))
+  }' > /run/fault-flows
+  conntrack -R /run/fault-flows > /dev/null 2>&1 || true
+  rm /run/fault-flows
+}
+# keep_flows_full: takes every place that comes free, as those who filled a table do.
+keep_flows_full() {
+  fill_flows 1.01
+  export FLOW
+  keep flows 'awk -v seed=$RANDOM$RANDOM "$FLOW"'"'"'BEGIN {
+    srand(seed)
+    for (i = 0; i < 500; i++) flow("100.66." int(rand() * 250) "." int(rand() * 250) + 1, 1024 + int(rand() * 60000))
+  }'"'"' | conntrack -R /dev/stdin'
+}
+FLOW='function flow(source, port) {
+  print "-I -t 86400 -u SEEN_REPLY,ASSURED -s " source " -d 100.65.0.1 -p tcp --sport " port " --dport 80 --state ESTABLISHED"
+}
+'
+drop_flows() {
+  let_go flows
+  conntrack -D -d 100.65.0.1 > /dev/null 2>&1 || true
+}
