@@ -2,6 +2,7 @@ use report::{Finding, Gap};
 
 use crate::path;
 use crate::policy;
+use crate::service;
 use crate::view::View;
 
 /// One claim about a cluster, and what decides whether it holds.
@@ -56,6 +57,11 @@ pub const CHECKS: &[&Check] = &[
     &path::net_mtu::CHECK,
     &path::net_egr_overmasq::CHECK,
     &path::net_p2p_icmp::CHECK,
+    &service::net_svc::CHECK,
+    &service::net_svc_ratio::CHECK,
+    &service::net_svc_name::CHECK,
+    &service::net_np::CHECK,
+    &service::net_lb::CHECK,
     &policy::net_pol_defaultdeny::CHECK,
     &policy::net_pol_svcport::CHECK,
     &policy::net_pol_port::CHECK,

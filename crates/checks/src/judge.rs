@@ -11,6 +11,7 @@ use report::{CheckResult, Finding, PhaseStats, ProbePodInfo, Report, Stats, Targ
 
 use crate::check::CHECKS;
 use crate::localise::place;
+use crate::tries::{count_attempts, tried};
 use crate::view::View;
 
 /// What the judge cannot read from the observation.
@@ -56,6 +57,13 @@ pub fn judge(observation: &Observation, options: &JudgeOptions) -> Report {
     report.taken_at = Some(observation.taken_at.clone());
     report.localisation = view.faults.iter().map(|fault| place(&view, fault)).collect();
     report.matrix = matrix::matrix(&view);
+    report.tried = observation
+        .reach
+        .as_ref()
+        .map(tried)
+        .into_iter()
+        .flatten()
+        .collect();
     report.probe_pods = probe_pods(&view);
     report.notes = notes::notes(&view);
     report.stats = stats(&view);
@@ -108,7 +116,8 @@ fn stats(view: &View<'_>) -> Stats {
             .observation
             .mesh
             .as_ref()
-            .and_then(|mesh| u64::try_from(mesh.cells.len()).ok()),
+            .and_then(|mesh| u64::try_from(mesh.cells.len()).ok())
+            .or_else(|| view.observation.reach.as_ref().and_then(count_attempts)),
         phases: stats
             .phases
             .iter()

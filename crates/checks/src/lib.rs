@@ -18,12 +18,14 @@ mod reach;
 mod scene;
 #[cfg(test)]
 mod schema;
+mod service;
 mod shell;
 #[cfg(test)]
 mod shown;
 #[cfg(test)]
 mod simulation;
 mod suggestion;
+mod tries;
 mod view;
 
 pub use check::{CHECKS, Check, Judgement};

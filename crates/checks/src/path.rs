@@ -18,7 +18,7 @@ use crate::view::View;
 /// The faults that this check decides, where pairs were probed in all of these ways.
 fn of_faults(view: &View<'_>, id: &str, protocols: &[Protocol]) -> Judgement {
     if !view.is_wanted() {
-        return Judgement::skipped("no probes between pods were asked for");
+        return not_wanted(view);
     }
     if !view.entries.is_empty() && !protocols.iter().all(|protocol| view.was_planned(*protocol)) {
         return Judgement::skipped("not every protocol that it needs was probed");
@@ -28,6 +28,15 @@ fn of_faults(view: &View<'_>, id: &str, protocols: &[Protocol]) -> Judgement {
         findings: faults.map(|fault| finding(view, fault)).collect(),
         gaps: view.probing_gaps().to_vec(),
         skipped: None,
+    }
+}
+
+/// No mesh was asked for: where something else was, that is not worth a word.
+fn not_wanted(view: &View<'_>) -> Judgement {
+    if view.observation.reach.is_some() {
+        Judgement::not_asked()
+    } else {
+        Judgement::skipped("no probes between pods were asked for")
     }
 }
 

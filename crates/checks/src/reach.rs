@@ -18,6 +18,7 @@ pub use control::plan_control_plane;
 pub use egress::{EgressTarget, plan_egress};
 pub use fold::fold_reach;
 pub use own::{plan_controls, plan_performance};
+pub(crate) use services::belongs;
 pub use services::{ServiceDepth, dns_service, plan_services, ready_endpoints};
 
 /// How hard sources try.

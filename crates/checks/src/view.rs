@@ -52,9 +52,10 @@ impl<'a> View<'a> {
         view
     }
 
-    /// Whether a mesh was asked for at all.
+    /// Whether a mesh was asked for at all. Probe pods may be there for something else.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.observation.placement.is_some() || self.observation.mesh.is_some()
+        let observation = self.observation;
+        observation.mesh.is_some() || (observation.placement.is_some() && observation.reach.is_none())
     }
 
     /// What kept probes from being made or answered. Whoever concludes from probes has these gaps.

@@ -16,6 +16,9 @@ use crate::Condition;
 pub struct Reach {
     /// What the user asked about. A check that belongs to none of it is not made.
     pub topics: Vec<Topic>,
+    /// The Services that the user asked about. Others were read to compare with, or for something else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<Subject>,
     /// The Services that it is about, and those that are needed to compare: not all of the cluster. `None` when no
     /// Service was to be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -8,6 +8,7 @@ use cluster::ConnectionArgs;
 use plugin::{Failure, OutputArgs};
 
 use crate::guide::{Checks, GuideFlags};
+use crate::service::ServiceArgs;
 
 const EXIT_STATUS: &str = "\
 Exit status, the same for every output format:
@@ -36,6 +37,12 @@ pub(crate) enum Command {
     /// over TCP, UDP and ICMP and with bulk data in both directions, and removes them again. Nothing is pulled.
     #[command(name = "pod-to-pod", visible_alias = "mesh", after_help = EXIT_STATUS)]
     PodToPod(Box<PodToPod>),
+    /// Try Services from each node: by ClusterIP, endpoint by endpoint, by node port, load balancer and name.
+    ///
+    /// Tells a Service without endpoints, an endpoint that does not answer, and a node where the Service's rules are
+    /// missing from each other.
+    #[command(visible_alias = "svc", after_help = EXIT_STATUS)]
+    Service(Box<ServiceArgs>),
     /// Find and remove what runs left that were killed. Never touches a live run.
     #[command(after_help = EXIT_STATUS)]
     Cleanup(Cleanup),
@@ -139,7 +146,7 @@ pub(crate) enum FailOn {
 }
 
 /// A duration as kubectl reads it: a bare integer is seconds, else Go's units.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     cluster::parse_duration(text).ok_or_else(|| {
         "must be a single integer in seconds, or an integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)"
             .to_owned()

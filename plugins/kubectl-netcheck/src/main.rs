@@ -4,8 +4,11 @@ mod args;
 mod bundle;
 mod cleanup;
 mod guide;
+mod look;
 mod pod_to_pod;
+mod service;
 mod session;
+mod tries;
 
 use std::process::ExitCode;
 
@@ -23,6 +26,7 @@ fn main() -> ExitCode {
     run(PROGRAM, async |args: Args, run| {
         match guide::command(args.command, args.guide)? {
             Command::PodToPod(wanted) => pod_to_pod::run(&args.connection, &wanted, run).await,
+            Command::Service(wanted) => service::run(&args.connection, &wanted, run).await,
             Command::Cleanup(wanted) => cleanup::run(&args.connection, &wanted, run).await,
             Command::Checks(wanted) => guide::run(&wanted),
         }

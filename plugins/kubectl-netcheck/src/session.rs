@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use cluster::{Cluster, ConnectionArgs, Identity, NodeRead};
-use observation::{Observation, Phase, Place, Placement, ServerVersion, Stats};
+use observation::{Node, Observation, Phase, Place, Placement, ServerVersion, Stats};
 use plugin::{Failure, OutputArgs, Run, Spinner};
 use probe::{NodeTarget, ProbeError, ProbeOptions, ProbeRun};
 use report::{Gap, GapReason, Observed};
@@ -70,6 +70,32 @@ impl<'a> Session<'a> {
             taken_at,
             phases: vec![phase("observe", began.elapsed())],
         })
+    }
+
+    /// Waits for reads of the cluster, and counts their time to the phase of observing.
+    ///
+    /// # Errors
+    /// When the user stopped it.
+    pub(crate) async fn observe<T>(
+        &mut self,
+        what: &str,
+        reads: impl Future<Output = T>,
+    ) -> Result<T, Failure> {
+        self.spinner.say(what);
+        let began = Instant::now();
+        let value = uninterrupted(self.run, reads).await?;
+        let took = phase("observe", began.elapsed());
+        match self.phases.iter_mut().find(|phase| phase.name == took.name) {
+            Some(phase) => phase.took_ms += took.took_ms,
+            None => self.phases.push(took),
+        }
+        Ok(value)
+    }
+
+    /// The nodes, as an observation holds them; none where they could not be read.
+    pub(crate) fn nodes(&self) -> Vec<Node> {
+        let reads = self.nodes.seen().into_iter().flatten();
+        reads.map(|read| read.node.clone()).collect()
     }
 
     /// Starts a probe pod on each node of the choice, runs `work` against them, and takes them away again. Without a

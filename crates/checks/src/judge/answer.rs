@@ -12,6 +12,12 @@ pub(super) fn answer(view: &View<'_>, findings: &[Finding], checks: &[CheckResul
         .map(CheckResult::verdict)
         .max()
         .unwrap_or(Verdict::Skipped);
+    if !view.is_wanted()
+        && let Some(reach) = &view.observation.reach
+    {
+        let answer = crate::tries::answer(reach, verdict, &list(findings, Severity::Warning));
+        return answer.unwrap_or_else(|| list(findings, Severity::Error));
+    }
     match verdict {
         Verdict::Fail => {
             let Counts {

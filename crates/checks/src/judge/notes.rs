@@ -9,8 +9,17 @@ use crate::view::View;
 
 pub(super) fn notes(view: &View<'_>) -> Vec<Note> {
     let mut notes = left_out(view);
-    notes.extend(same_node(view));
-    notes.extend(one_family(view));
+    if view.is_wanted() {
+        notes.extend(same_node(view));
+        notes.extend(one_family(view));
+    }
+    for text in view.observation.reach.iter().flat_map(|reach| &reach.left_out) {
+        notes.push(Note {
+            kind: NoteKind::Skipped,
+            text: text.clone(),
+            hint: None,
+        });
+    }
     if let Some(placement) = &view.observation.placement {
         let note = |text: String, hint: Option<String>| Note {
             kind: NoteKind::Fallback,

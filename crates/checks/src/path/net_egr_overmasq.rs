@@ -17,7 +17,7 @@ pub(crate) static CHECK: Check = Check {
 
 fn judge(view: &View<'_>) -> Judgement {
     if !view.is_wanted() {
-        return Judgement::skipped("no probes between pods were asked for");
+        return super::not_wanted(view);
     }
     let mut by_source: BTreeMap<&str, Vec<Evidence>> = BTreeMap::new();
     for (key, cell, saw) in translated(view) {

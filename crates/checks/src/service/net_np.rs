@@ -1,0 +1,115 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use netprobe::Outcome;
+use observation::{Purpose, Source};
+use report::{Finding, Severity, Subject};
+
+use super::{evidence, judged, manner, names, proxy_of, works};
+use crate::check::{Check, Judgement};
+use crate::tries::{Row, ServiceRows, by_service, rows};
+use crate::view::View;
+
+/// Node ports on the addresses of nodes. Where the ClusterIP fails in the same way it is the Service, not its node port.
+pub(crate) static CHECK: Check = Check {
+    id: "net-np",
+    claim: "NodePorts answer on every node that was tried",
+    judge,
+};
+
+fn judge(view: &View<'_>) -> Judgement {
+    let mut tried = false;
+    let mut judgement = judged(view, |reach| {
+        let rows = rows(reach);
+        let services = by_service(reach, &rows);
+        tried = rows
+            .iter()
+            .any(|row| matches!(row.sample.purpose, Purpose::NodePort { .. }));
+        services.iter().flat_map(of_service).collect()
+    });
+    if judgement.is_asked() && !tried && judgement.gaps.is_empty() {
+        judgement = Judgement::skipped("no Service that was tried has a node port");
+    }
+    judgement
+}
+
+fn of_service(service: &ServiceRows<'_, '_>) -> Vec<Finding> {
+    let ports: Vec<&Row<'_>> = service
+        .rows
+        .iter()
+        .copied()
+        .filter(|row| matches!(row.sample.purpose, Purpose::NodePort { .. }))
+        .collect();
+    // From where the Service does not answer by its ClusterIP either, its node port is no news.
+    let ill: BTreeSet<&Source> = service.cluster_ips().flat_map(Row::failing).collect();
+    let mut by_node: BTreeMap<&str, Vec<&Row<'_>>> = BTreeMap::new();
+    for row in &ports {
+        let failing = row.failing();
+        if let Purpose::NodePort { node } = &row.sample.purpose
+            && failing.iter().any(|source| !ill.contains(source))
+        {
+            by_node.entry(node).or_default().push(row);
+        }
+    }
+    let nodes: BTreeSet<&str> = ports.iter().filter_map(|row| node_of(row)).collect();
+    let it = service.service;
+    if by_node.len() > 1 && by_node.len() == nodes.len() {
+        let rows: Vec<&Row<'_>> = by_node.into_values().flatten().collect();
+        return finding(&it.subject(), "any node", &rows, &rows, nodes.first().copied())
+            .into_iter()
+            .collect();
+    }
+    by_node
+        .into_iter()
+        .filter_map(|(node, rows)| finding(&it.subject(), node, &rows, &ports, Some(node)))
+        .collect()
+}
+
+fn node_of<'a>(row: &Row<'a>) -> Option<&'a str> {
+    match &row.sample.purpose {
+        Purpose::NodePort { node } => Some(node),
+        _ => None,
+    }
+}
+
+fn finding(
+    service: &Subject,
+    place: &str,
+    failing: &[&Row<'_>],
+    all: &[&Row<'_>],
+    node: Option<&str>,
+) -> Option<Finding> {
+    let row = failing.first()?;
+    let sources = row.failing();
+    let from = if row.right().is_empty() {
+        String::new()
+    } else {
+        format!(" from {}", names(&sources))
+    };
+    let port = row.sample.address.port();
+    let mut seen: Vec<_> = failing.iter().flat_map(|row| evidence(row)).take(3).collect();
+    seen.extend(all.iter().filter_map(|row| works(row)).take(1));
+    let mut finding = Finding::new(
+        CHECK.id,
+        Severity::Error,
+        service.clone(),
+        format!(
+            "the node port {port} of {service} {} on {place}{from}, though its ClusterIP answers",
+            manner(row.telling())
+        ),
+        seen.first()?.clone(),
+    );
+    finding.evidence = seen;
+    finding.hint = node.map(|node| match row.telling() {
+        Some(Outcome::Refused { .. }) => {
+            format!("the rules for node ports are missing there: `{}`", proxy_of(node))
+        }
+        _ => format!(
+            "a firewall on the way to the node, or the way back from an endpoint on another node: `{}`",
+            proxy_of(node)
+        ),
+    });
+    Some(finding)
+}
+
+#[cfg(test)]
+mod tests;

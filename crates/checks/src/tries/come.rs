@@ -1,0 +1,184 @@
+//! What came of an attempt, and whether that is right.
+
+use netprobe::{Outcome, Sample};
+use observation::{Attempt, Expected, Purpose};
+use report::{CellState, Failure, FailureClass};
+
+use crate::outcome::cell_state;
+
+/// What the samples of an attempt come to. An answer that says something else than what was asked for is a failure.
+pub(crate) fn came_of(attempt: &Attempt) -> CellState {
+    if attempt.samples.is_empty() {
+        return CellState::Unknown {
+            why: "no answer arrived from the source".to_owned(),
+        };
+    }
+    // Retries say how a failure ends when it is alone. How often it fails, only the first tries say.
+    let (retries, firsts): (Vec<&Sample>, Vec<&Sample>) =
+        attempt.samples.iter().partition(|sample| sample.retry);
+    let (mut round_trips, mut failures) = split(attempt, &firsts);
+    let (again, failures_again) = split(attempt, &retries);
+    let failed = failures.len();
+    if round_trips.is_empty() {
+        round_trips = again;
+    }
+    failures.extend(failures_again);
+    round_trips.sort_unstable();
+    // Kernels limit the rate of ICMP errors, so that silence beside a refusal is a refusal that was not sent.
+    let mut tellings = failures.iter().rev();
+    let telling = tellings
+        .find(|failure| failure.class != FailureClass::Timeout)
+        .or(failures.first());
+    let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+    match (
+        round_trips.get(round_trips.len() / 2).zip(round_trips.last()),
+        telling,
+    ) {
+        (Some((median, worst)), Some(failure)) if failed > 0 => CellState::Flaky {
+            answered: count(round_trips.len()),
+            samples: count(round_trips.len() + failed),
+            median_us: *median,
+            worst_us: *worst,
+            failure: failure.clone(),
+        },
+        (Some((median, worst)), _) => CellState::Ok {
+            median_us: *median,
+            worst_us: *worst,
+        },
+        (None, Some(failure)) => CellState::Failed {
+            failure: failure.clone(),
+        },
+        (None, None) => CellState::Unknown {
+            why: "it was not permitted where the source is".to_owned(),
+        },
+    }
+}
+
+/// The round trips of those that were answered well, and how the others failed.
+fn split(attempt: &Attempt, samples: &[&Sample]) -> (Vec<u64>, Vec<Failure>) {
+    let (mut round_trips, mut failures) = (Vec::new(), Vec::new());
+    for sample in samples {
+        match verdict_of(attempt, sample) {
+            Ok(round_trip) => round_trips.extend(round_trip),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    (round_trips, failures)
+}
+
+/// The round trip of a sample that was answered well, `None` of one that was not tried.
+fn verdict_of(attempt: &Attempt, sample: &Sample) -> Result<Option<u64>, Failure> {
+    let bad = |detail: String| Failure {
+        class: FailureClass::BadAnswer,
+        detail,
+    };
+    match &sample.outcome {
+        Outcome::Dns {
+            rtt_us,
+            rcode,
+            addresses,
+            ..
+        } => match dns_fault(&attempt.purpose, *rcode, addresses) {
+            Some(fault) => Err(bad(fault)),
+            None => Ok(Some(*rtt_us)),
+        },
+        Outcome::Http { rtt_us, status, .. } => match health_fault(&attempt.purpose, *status) {
+            Some(fault) => Err(bad(fault)),
+            None => Ok(Some(*rtt_us)),
+        },
+        _ => match cell_state(std::slice::from_ref(sample), |_| true) {
+            CellState::Ok { worst_us, .. } => Ok(Some(worst_us)),
+            CellState::Failed { failure } | CellState::Flaky { failure, .. } => Err(failure),
+            CellState::Unknown { .. } => Ok(None),
+        },
+    }
+}
+
+/// What is wrong with an answer of a DNS server. Whether a name exists outside is not the cluster's business: only a
+/// server that fails or refuses is a fault there.
+fn dns_fault(purpose: &Purpose, rcode: u8, addresses: &[std::net::IpAddr]) -> Option<String> {
+    let named = match rcode {
+        1 => "FORMERR".to_owned(),
+        2 => "SERVFAIL".to_owned(),
+        3 => "NXDOMAIN".to_owned(),
+        4 => "NOTIMP".to_owned(),
+        5 => "REFUSED".to_owned(),
+        other => format!("response code {other}"),
+    };
+    match purpose {
+        Purpose::Name { expected } if rcode == 0 => {
+            let family = |is_v4: bool| move |it: &&std::net::IpAddr| it.is_ipv4() == is_v4;
+            let is_v4 = addresses.first().is_none_or(std::net::IpAddr::is_ipv4);
+            let mut wanted = expected.iter().filter(family(is_v4));
+            if addresses.is_empty() {
+                return Some("no address".to_owned());
+            }
+            let fits = addresses.iter().all(|address| expected.contains(address));
+            (!fits).then(|| {
+                format!(
+                    "answers {} instead of {}",
+                    list(addresses.iter()),
+                    list(wanted.by_ref())
+                )
+            })
+        }
+        Purpose::ExternalName if rcode == 0 && addresses.is_empty() => Some("no address".to_owned()),
+        Purpose::Name { .. } | Purpose::ExternalName if rcode != 0 => Some(format!("answers {named}")),
+        Purpose::NameOutside | Purpose::NameOutsideByPod { .. } if [2, 5].contains(&rcode) => {
+            Some(format!("answers {named}"))
+        }
+        // A DNS server that is asked for something as an example of what it does.
+        _ if rcode == 2 => Some(format!("answers {named}")),
+        _ => None,
+    }
+}
+
+fn list<'a>(addresses: impl Iterator<Item = &'a std::net::IpAddr>) -> String {
+    let texts: Vec<String> = addresses.map(ToString::to_string).collect();
+    texts.join(", ")
+}
+
+/// What is wrong with the status of a health check: it has to say whether the node has an endpoint.
+fn health_fault(purpose: &Purpose, status: u16) -> Option<String> {
+    match purpose {
+        Purpose::HealthCheck { has_endpoint, .. } => {
+            let right = if *has_endpoint { 200 } else { 503 };
+            (status != right).then(|| format!("status {status} instead of {right}"))
+        }
+        _ => None,
+    }
+}
+
+/// Whether that is right; `None` when it is not known, or nothing in particular is right.
+pub(crate) fn is_right(attempt: &Attempt, state: &CellState) -> Option<bool> {
+    let refused = |state: &CellState| {
+        state
+            .failure()
+            .is_some_and(|failure| failure.class == FailureClass::Refused)
+    };
+    match (attempt.expected, state) {
+        (Expected::Anything, _) | (_, CellState::Unknown { .. }) => None,
+        // What answers although it may be silent does no harm.
+        (Expected::Answer | Expected::Silence, CellState::Ok { .. })
+        | (Expected::Silence, CellState::Flaky { .. }) => Some(true),
+        (Expected::Answer, CellState::Flaky { .. } | CellState::Failed { .. }) => Some(false),
+        (Expected::Refusal, state) => Some(refused(state)),
+        (Expected::Silence, CellState::Failed { failure }) => Some(failure.class == FailureClass::Timeout),
+    }
+}
+
+/// The outcome that says most of how it failed: a refusal or an unreachable says more than silence, and what came of the
+/// last try, which was made alone, more than what came before.
+pub(crate) fn telling(samples: &[Sample]) -> Option<&Outcome> {
+    let failed = || {
+        samples
+            .iter()
+            .rev()
+            .map(|sample| &sample.outcome)
+            .filter(|outcome| !outcome.is_ok())
+    };
+    failed()
+        .find(|outcome| !matches!(outcome, Outcome::TimedOut { .. }))
+        .or_else(|| failed().next())
+        .or_else(|| samples.last().map(|sample| &sample.outcome))
+}

@@ -1,0 +1,98 @@
+//! The rows as a report shows them.
+
+use netprobe::Kind;
+use observation::{Attempt, Expected, Purpose, Reach, Source};
+use report::{Tried, TriedFrom};
+
+use super::{is_right, rows};
+
+/// The rows of the report. Controls that are well are not shown: they say nothing.
+pub(crate) fn tried(reach: &Reach) -> Vec<Tried> {
+    rows(reach)
+        .iter()
+        .filter(|row| !(is_control(&row.sample.purpose) && row.failing().is_empty()))
+        .map(|row| Tried {
+            subject: row.sample.subject.clone(),
+            way: way(&row.sample.purpose),
+            address: format!("{}/{}", row.sample.address, kind_name(&row.sample.kind)),
+            expected: expected(row.sample).to_owned(),
+            results: row
+                .from
+                .iter()
+                .map(|(source, cell)| TriedFrom {
+                    source: source_name(source),
+                    as_expected: is_right(cell.attempt, &cell.state),
+                    result: cell.state.clone(),
+                })
+                .collect(),
+        })
+        .collect()
+}
+
+/// How many addresses were tried, each from each source.
+pub(crate) fn count_attempts(reach: &Reach) -> Option<u64> {
+    u64::try_from(reach.attempts.len()).ok()
+}
+
+fn is_control(purpose: &Purpose) -> bool {
+    matches!(purpose, Purpose::ClosedPort { .. })
+}
+
+fn expected(attempt: &Attempt) -> &'static str {
+    match attempt.expected {
+        Expected::Answer => "answer",
+        Expected::Refusal => "refusal",
+        Expected::Silence => "silence",
+        Expected::Anything => "anything",
+    }
+}
+
+/// A source as a report names it.
+pub(crate) fn source_name(source: &Source) -> String {
+    match source {
+        Source::Pod { node } => node.clone(),
+        Source::Host { node } => format!("node/{node}"),
+        Source::Outside => "outside".to_owned(),
+    }
+}
+
+/// How it was tried, as it stands behind an address.
+pub(crate) fn kind_name(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Tcp | Kind::Connect { .. } => "tcp",
+        Kind::Udp => "udp",
+        Kind::Icmp => "icmp",
+        Kind::Bulk { .. } => "tcp, much data",
+        Kind::Dns { tcp: false, .. } => "dns",
+        Kind::Dns { tcp: true, .. } => "dns over tcp",
+        Kind::Http { .. } => "http",
+    }
+}
+
+/// Which way in.
+pub(crate) fn way(purpose: &Purpose) -> String {
+    match purpose {
+        Purpose::ClusterIp => "ClusterIP".to_owned(),
+        Purpose::Endpoint {
+            pod: Some(pod),
+            node: Some(node),
+        } => format!("pod/{pod} on {node}"),
+        Purpose::Endpoint { pod: Some(pod), .. } => format!("pod/{pod}"),
+        Purpose::Endpoint { .. } => "endpoint".to_owned(),
+        Purpose::NodePort { node } => format!("NodePort of {node}"),
+        Purpose::LoadBalancer => "load balancer".to_owned(),
+        Purpose::ExternalIp => "external IP".to_owned(),
+        Purpose::HealthCheck { node, .. } => format!("health check on {node}"),
+        Purpose::Name { .. } => "name".to_owned(),
+        Purpose::ExternalName => "external name".to_owned(),
+        Purpose::NameOutside => "name, by the DNS Service".to_owned(),
+        Purpose::NameOutsideByPod { pod: Some(pod) } => format!("name, by pod/{pod}"),
+        Purpose::NameOutsideByPod { pod: None } => "name, by a DNS pod".to_owned(),
+        Purpose::AddressOutside => "address".to_owned(),
+        Purpose::ApiServer => "API server".to_owned(),
+        Purpose::Kubelet { .. } => "kubelet".to_owned(),
+        Purpose::ClosedPort { .. } => "closed port of a probe pod".to_owned(),
+        Purpose::ProbePod { .. } => "probe pod".to_owned(),
+        Purpose::Destination => "destination".to_owned(),
+    }
+}

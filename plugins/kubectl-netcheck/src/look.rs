@@ -1,0 +1,85 @@
+//! The flags and the end that all subcommands have which try things from probe pods.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use checks::JudgeOptions;
+use observation::Observation;
+use plugin::{Failure, OutputArgs, Run};
+
+use crate::args::{FailOn, ProbePods, duration};
+use crate::bundle;
+use crate::session::{NodeChoice, tool};
+
+/// From where to look, and what to do with what was seen.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Look {
+    /// Try only from these nodes; may be repeated.
+    #[arg(long = "node", visible_alias = "from-node", value_name = "NAME")]
+    pub(crate) nodes: Vec<String>,
+    /// Try only from nodes with these labels, as in kubectl get nodes -l.
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub(crate) selector: Option<String>,
+    /// How long one try may take. Below 4s an unresolved neighbour looks like silence.
+    #[arg(long, default_value = "4s", value_name = "DURATION", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    /// What counts as a failure for the exit status.
+    #[arg(long, value_enum, default_value = "error", value_name = "SEVERITY")]
+    pub(crate) fail_on: FailOn,
+    /// Also write everything that was seen to this file; --from-bundle reads it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save_bundle: Option<PathBuf>,
+    /// Judge what an earlier run saw, without a cluster. `-` reads standard input.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["save_bundle", "nodes", "selector"])]
+    pub(crate) from_bundle: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) pods: ProbePods,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+impl Look {
+    /// The nodes to try from.
+    pub(crate) fn choice(&self) -> NodeChoice<'_> {
+        NodeChoice {
+            names: &self.nodes,
+            selector: self.selector.as_deref(),
+        }
+    }
+
+    /// How long one try may take, in milliseconds.
+    pub(crate) fn timeout_ms(&self) -> u64 {
+        u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Takes the observation from a bundle where one was named, else from `observe`; writes it, judges it, prints the
+    /// report, and returns the exit status.
+    ///
+    /// # Errors
+    /// When there is no observation, or nothing can be written.
+    pub(crate) async fn conclude(
+        &self,
+        command: &str,
+        run: &Run,
+        observe: impl Future<Output = Result<Observation, Failure>>,
+    ) -> Result<u8, Failure> {
+        let observation = match &self.from_bundle {
+            Some(path) => bundle::read(path)?,
+            None => observe.await?,
+        };
+        if let Some(path) = &self.save_bundle {
+            bundle::write(path, &observation)?;
+        }
+        let judge = JudgeOptions {
+            command: command.to_owned(),
+            tool: tool(run),
+        };
+        let report = checks::judge(&observation, &judge);
+        plugin::print(&report, &self.output)?;
+        let fail_on = match self.fail_on {
+            FailOn::Error => report::FailOn::Error,
+            FailOn::Warning => report::FailOn::Warning,
+        };
+        Ok(report.exit_status(fail_on).into())
+    }
+}

@@ -1,0 +1,55 @@
+//! Runs a plan of what lies beyond the mesh in the probe pods that there are.
+
+use std::collections::BTreeMap;
+
+use checks::{ReachPlace, ReachPlan, SourceAnswers};
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use observation::{Attempt, Place, Placement, Source, SourceState};
+use plugin::Spinner;
+use probe::ProbeRun;
+
+/// The probe pods that run, as sources.
+pub(crate) fn pod_places(placement: &Placement) -> Vec<ReachPlace> {
+    let places = placement.nodes.iter();
+    places
+        .filter_map(|(node, place)| match place {
+            Place::Ready(pod) => Some(ReachPlace {
+                source: Source::Pod { node: node.clone() },
+                addresses: pod.addresses.clone(),
+            }),
+            Place::LeftOut { .. } | Place::Failed(_) => None,
+        })
+        .collect()
+}
+
+/// Runs the plan, all sources at once.
+pub(crate) async fn try_all(
+    pods: &ProbeRun,
+    plan: &ReachPlan,
+    spinner: &Spinner,
+) -> (Vec<SourceState>, Vec<Attempt>) {
+    let total = plan.sources.len();
+    spinner.say(format!("trying from {total} nodes"));
+    let mut running: FuturesUnordered<_> = plan
+        .sources
+        .iter()
+        .filter_map(|(source, tries)| {
+            let node = source.node()?;
+            Some(async move { (source.clone(), pods.execute(node, &tries.plan).await) })
+        })
+        .collect();
+    let mut answers = BTreeMap::new();
+    while let Some((source, executed)) = running.next().await {
+        let given = SourceAnswers {
+            answers: executed.answers,
+            complete: executed.seen,
+        };
+        answers.insert(source, given);
+        spinner.say(format!(
+            "trying: {} of {total} nodes have answered",
+            answers.len()
+        ));
+    }
+    checks::fold_reach(plan, &answers)
+}
