@@ -1,5 +1,7 @@
 //! The bracket around a run: whatever happens inside, what was made is removed.
 
+mod deny;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

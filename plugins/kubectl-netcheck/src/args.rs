@@ -8,6 +8,7 @@ use cluster::ConnectionArgs;
 use plugin::{Failure, OutputArgs};
 
 use crate::guide::{Checks, GuideFlags};
+use crate::policy::PolicyArgs;
 use crate::service::ServiceArgs;
 
 const EXIT_STATUS: &str = "\
@@ -43,6 +44,12 @@ pub(crate) enum Command {
     /// missing from each other.
     #[command(visible_alias = "svc", after_help = EXIT_STATUS)]
     Service(Box<ServiceArgs>),
+    /// Say what NetworkPolicies do to a flow or a pod, or what is wrong with those of a namespace.
+    ///
+    /// With SRC and DST: whether policies let the flow through, and which rule decides it. With POD: which policies select it. Without
+    /// either: what the policies of the namespace say, and what their authors may not have meant.
+    #[command(visible_alias = "netpol", after_help = EXIT_STATUS)]
+    Policy(Box<PolicyArgs>),
     /// Find and remove what runs left that were killed. Never touches a live run.
     #[command(after_help = EXIT_STATUS)]
     Cleanup(Cleanup),

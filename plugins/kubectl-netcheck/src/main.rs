@@ -6,6 +6,7 @@ mod cleanup;
 mod guide;
 mod look;
 mod pod_to_pod;
+mod policy;
 mod service;
 mod session;
 mod tries;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         match guide::command(args.command, args.guide)? {
             Command::PodToPod(wanted) => pod_to_pod::run(&args.connection, &wanted, run).await,
             Command::Service(wanted) => service::run(&args.connection, &wanted, run).await,
+            Command::Policy(wanted) => policy::run(&args.connection, &wanted, run).await,
             Command::Cleanup(wanted) => cleanup::run(&args.connection, &wanted, run).await,
             Command::Checks(wanted) => guide::run(&wanted),
         }
