@@ -33,6 +33,8 @@ enum Otherwise {
     Wanted(&'static str),
     /// It is a rule that the program keeps, not a claim about a cluster; kept here.
     Held(&'static str),
+    /// It is the meaning of error texts: their table has to explain it.
+    Text,
 }
 
 /// How far an id has come.
@@ -40,6 +42,8 @@ enum Otherwise {
 pub enum Status {
     /// A check of [`CHECKS`] decides it.
     Check,
+    /// `kubectl netcheck explain` says what its error texts mean.
+    Text,
     /// It is a rule that every report keeps, and this keeps it.
     Held(&'static str),
     /// Nothing decides it yet, and this is why.
@@ -56,6 +60,9 @@ impl Row {
             Otherwise::Made => None,
             Otherwise::Wanted(reason) => Some(Status::NotYet(reason)),
             Otherwise::Held(by) => Some(Status::Held(by)),
+            Otherwise::Text => errortext::texts()
+                .any(|text| text.check == self.id)
+                .then_some(Status::Text),
         }
     }
 
@@ -108,7 +115,11 @@ const fn held(id: &'static str, title: &'static str, by: &'static str) -> Row {
 }
 
 const fn text(id: &'static str, title: &'static str) -> Row {
-    wanted(id, title, "needs a command that explains error texts")
+    Row {
+        id,
+        title,
+        otherwise: Otherwise::Text,
+    }
 }
 
 const fn lint(id: &'static str, title: &'static str) -> Row {

@@ -2,6 +2,8 @@
 
 mod text;
 
+use report::wrap;
+
 use crate::check::CHECKS;
 use crate::coverage::{Status, coverage, row};
 
@@ -74,15 +76,16 @@ impl Guide {
     /// As a page for people, `width` columns wide. Ends with a line feed.
     pub fn page(&self, width: usize) -> String {
         let mut page = String::new();
-        text::paragraph(&mut page, width, "", &format!("{}: {}", self.id, self.claim));
+        wrap(&mut page, width, "", &format!("{}: {}", self.id, self.claim));
         let status = match self.status {
             Status::Check => format!("A check of `{}`.", self.command),
+            Status::Text => "The meaning of error texts: `kubectl netcheck explain TEXT`.".to_owned(),
             Status::Held(by) => format!("No check but a rule that is kept: {by}."),
             Status::NotYet(why) => {
                 format!("A question of `{}`. Nothing decides it yet: {why}.", self.command)
             }
         };
-        text::paragraph(&mut page, width, "", &status);
+        wrap(&mut page, width, "", &status);
         if let Some(section) = self.section {
             page.push('\n');
             text::markdown(&mut page, width, section);

@@ -25,7 +25,7 @@ pub use matrix::{
     Protocol,
 };
 pub use observed::{Gap, GapReason, Observed};
-pub use render::{Format, RenderOptions, render};
+pub use render::{Format, RenderOptions, render, sanitize, wrap};
 pub use report::{API_VERSION, Note, NoteKind, PhaseStats, ProbePodInfo, Report, Stats, Target};
 #[cfg(feature = "schema")]
 pub use schema::schema;

@@ -9,6 +9,10 @@ mod sanitize;
 mod stanza;
 mod summary;
 mod tried;
+mod wrap;
+
+pub use sanitize::sanitize;
+pub use wrap::wrap;
 
 use crate::{FailOn, Report};
 

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use cluster::ConnectionArgs;
 use plugin::{Failure, OutputArgs};
 
+use crate::explain::Explain;
 use crate::guide::{Checks, GuideFlags};
 use crate::policy::PolicyArgs;
 use crate::service::ServiceArgs;
@@ -55,6 +56,8 @@ pub(crate) enum Command {
     Cleanup(Cleanup),
     /// List the checks, or explain those that are named. Needs no cluster.
     Checks(Checks),
+    /// Say what an error text of an event, a log or an application means for the network. Needs no cluster.
+    Explain(Explain),
 }
 
 #[derive(clap::Args, Clone, Debug)]

@@ -88,6 +88,7 @@ pub(crate) fn run(wanted: &Checks) -> Result<u8, Failure> {
 fn status(guide: &Guide) -> (&'static str, Option<&'static str>) {
     match guide.status {
         Status::Check => ("check", None),
+        Status::Text => ("explained", None),
         Status::Held(by) => ("kept", Some(by)),
         Status::NotYet(why) => ("not yet", Some(why)),
     }

@@ -3,6 +3,7 @@
 mod args;
 mod bundle;
 mod cleanup;
+mod explain;
 mod guide;
 mod look;
 mod pod_to_pod;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
             Command::Policy(wanted) => policy::run(&args.connection, &wanted, run).await,
             Command::Cleanup(wanted) => cleanup::run(&args.connection, &wanted, run).await,
             Command::Checks(wanted) => guide::run(&wanted),
+            Command::Explain(wanted) => explain::run(&wanted),
         }
     })
 }

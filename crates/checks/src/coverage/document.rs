@@ -9,6 +9,7 @@ What the plugins are to decide, and how much of it they do. Written by a test fr
 registries of what decides: `UPDATE_DOCS=1 cargo test -p checks coverage`.
 
 - **check**: decided by a check; [checks.md](checks.md) says how.
+- **explained**: the meaning of error texts, which `kubectl netcheck explain` knows.
 - **kept**: no claim about a cluster but a rule that the programs keep, and where.
 - **not yet**: nobody decides it, and why.
 ";
@@ -27,7 +28,7 @@ const COMMANDS: [(&str, &str); 5] = [
 /// The table as `docs/coverage.md` has it.
 pub fn document() -> String {
     let mut text = String::from(INTRODUCTION);
-    text.push_str("\n| | ids | check | kept | not yet |\n|---|---|---|---|---|\n");
+    text.push_str("\n| | ids | check | explained | kept | not yet |\n|---|---|---|---|---|---|\n");
     for (command, _) in COMMANDS {
         count(&mut text, command, &of(command));
     }
@@ -59,9 +60,10 @@ fn count(text: &mut String, name: &str, rows: &[&Row]) {
     };
     let _ = writeln!(
         text,
-        "| {name} | {} | {} | {} | {} |",
+        "| {name} | {} | {} | {} | {} | {} |",
         rows.len(),
         of(|status| status == Status::Check),
+        of(|status| status == Status::Text),
         of(|status| matches!(status, Status::Held(_))),
         of(|status| matches!(status, Status::NotYet(_))),
     );
@@ -70,6 +72,7 @@ fn count(text: &mut String, name: &str, rows: &[&Row]) {
 fn words(row: &Row) -> String {
     match row.status() {
         Some(Status::Check) => format!("**check**: [how](checks.md#{})", row.id),
+        Some(Status::Text) => "explained".to_owned(),
         Some(Status::Held(by)) => format!("kept: {by}"),
         Some(Status::NotYet(why)) => format!("not yet: {why}"),
         None => String::new(),

@@ -1,27 +1,6 @@
 //! Markdown as it is read on a terminal: paragraphs are wrapped anew, tables and code stay as they are.
 
-/// Appends a paragraph, with `indent` before every line.
-pub(super) fn paragraph(out: &mut String, width: usize, indent: &str, text: &str) {
-    let mut column = 0;
-    for word in text.split_whitespace() {
-        let long = word.chars().count();
-        if column > 0 && indent.len() + column + 1 + long > width {
-            out.push('\n');
-            column = 0;
-        }
-        if column == 0 {
-            out.push_str(indent);
-        } else {
-            out.push(' ');
-            column += 1;
-        }
-        out.push_str(word);
-        column += long;
-    }
-    if column > 0 {
-        out.push('\n');
-    }
-}
+use report::wrap;
 
 /// Appends Markdown.
 pub(super) fn markdown(out: &mut String, width: usize, text: &str) {
@@ -62,7 +41,7 @@ fn is_item(line: &str) -> bool {
 }
 
 fn flush(out: &mut String, width: usize, waiting: &mut String) {
-    paragraph(out, width, "", waiting);
+    wrap(out, width, "", waiting);
     waiting.clear();
 }
 
@@ -77,12 +56,5 @@ mod tests {
         markdown(&mut out, 14, text);
         let expected = "one two three\nfour five\n\n| a | b |\n| a long row stays | on one line |\n- an item\n- another\n";
         assert_eq!(out, expected);
-    }
-
-    #[test]
-    fn a_word_wider_than_the_page_keeps_its_line() {
-        let mut out = String::new();
-        paragraph(&mut out, 4, "  ", "a incomprehensible b");
-        assert_eq!(out, "  a\n  incomprehensible\n  b\n");
     }
 }

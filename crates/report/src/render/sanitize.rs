@@ -1,7 +1,7 @@
 /// The text with everything made visible that could steer a terminal: escape as `^[`, carriage return as `\r`, and
 /// line feeds, tabs, other controls and marks that turn the direction of writing as escapes. Names and messages come
 /// from a cluster, and whoever wrote them is not to write on the reader's terminal.
-pub(super) fn sanitize(text: &str) -> String {
+pub fn sanitize(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

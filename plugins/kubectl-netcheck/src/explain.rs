@@ -1,0 +1,117 @@
+//! `kubectl netcheck explain`: what an error text says about the network. Needs no cluster.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use errortext::{Match, Rank, Reading};
+use plugin::{Failure, OutputArgs, OutputFormat};
+use report::ExitStatus;
+use serde_json::{Value, json};
+
+/// Columns of an explanation.
+const WIDTH: usize = 100;
+
+const AFTER: &str = "\
+Examples:
+  kubectl netcheck explain 'dial tcp: lookup db on 10.96.0.10:53: i/o timeout'
+  kubectl get events -A | kubectl netcheck explain -
+  kubectl netcheck explain -f app.log
+
+Exit status, the same for every output format:
+  0  the text was recognized
+  2  could not run: usage, or a file that cannot be read
+  3  nothing in the text is known";
+
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = AFTER)]
+pub(crate) struct Explain {
+    /// The text; several words are taken together. `-` reads standard input.
+    #[arg(
+        value_name = "TEXT",
+        required_unless_present = "filename",
+        conflicts_with = "filename",
+        allow_hyphen_values = true
+    )]
+    text: Vec<String>,
+    /// Read the text from this file. `-` reads standard input.
+    #[arg(short, long, value_name = "FILE")]
+    filename: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Runs the subcommand and returns its exit status.
+pub(crate) fn run(wanted: &Explain) -> Result<u8, Failure> {
+    let text = match (&wanted.filename, wanted.text.as_slice()) {
+        (Some(path), _) => contents(path)?,
+        (None, [only]) if only == "-" => contents(Path::new("-"))?,
+        (None, words) => words.join(" "),
+    };
+    let reading = errortext::read(&text);
+    let text = match wanted.output.output {
+        OutputFormat::Json => plugin::json(&document(&reading))?,
+        OutputFormat::Yaml => plugin::yaml(&document(&reading))?,
+        OutputFormat::Name => reading
+            .matches
+            .iter()
+            .map(|found| found.text.name.to_owned() + "\n")
+            .collect(),
+        OutputFormat::Junit => return Err(Failure::junit_is_for_reports()),
+        OutputFormat::Text | OutputFormat::Wide => errortext::page(&reading, WIDTH),
+    };
+    plugin::write(&text)?;
+    let status = if reading.matches.is_empty() {
+        ExitStatus::Inconclusive
+    } else {
+        ExitStatus::NoProblem
+    };
+    Ok(status.into())
+}
+
+/// Reads a file, whatever bytes are in it.
+fn contents(path: &Path) -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    let read = if path == Path::new("-") {
+        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| ())
+    } else {
+        std::fs::read(path).map(|read| bytes = read)
+    };
+    read.map_err(|error| Failure::new(format!("error: could not read {}: {error}", path.display())))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn document(reading: &Reading) -> Value {
+    json!({
+        "apiVersion": "netcheck.dev/explanation/v1",
+        "kind": "Explanation",
+        "recognized": !reading.matches.is_empty(),
+        "lines": reading.lines,
+        "matches": reading.matches.iter().map(of_match).collect::<Vec<_>>(),
+    })
+}
+
+fn of_match(found: &Match) -> Value {
+    let text = found.text;
+    let says = match text.rank {
+        Rank::Cause => "cause",
+        Rank::Ending => "ending",
+        Rank::Frame => "frame",
+    };
+    let kept: serde_json::Map<String, Value> = found
+        .kept
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str())))
+        .collect();
+    json!({
+        "name": text.name,
+        "check": text.check,
+        "says": says,
+        "line": found.line,
+        "count": found.count,
+        "words": kept,
+        "means": text.means,
+        "excludes": text.excludes,
+        "causes": text.causes.iter().map(|cause| json!({"what": cause.what, "decidedBy": cause.decided_by})).collect::<Vec<_>>(),
+        "next": text.next,
+    })
+}
