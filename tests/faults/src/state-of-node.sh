@@ -26,7 +26,8 @@ for table in raw mangle nat filter; do
   iptables-save -t "$table" 2>/dev/null | grep -v '^#' | sed -E "$sed_counters" | grep -vE '^-A KUBE|^:KUBE|^:CNI-|^-A CNI-|KUBE-ROUTER|-j KUBE-|-j CNI-|COMMIT'
 done
 echo "## legacy"; iptables-legacy-save 2>/dev/null | grep -E '^-A|^:[A-Z]+ DROP'
-echo "## nft"; nft list tables 2>/dev/null | sort
+# iptables makes its own tables when they are first asked for.
+echo "## nft"; nft list tables 2>/dev/null | grep -vE "^table ip6? (raw|mangle|nat|filter|security)$" | sort
 echo "## files"; ls /etc/cni/net.d /opt/cni/bin 2>/dev/null
 echo "## bridge ports"; bridge -d -o link show 2>/dev/null | grep -c 'hairpin off'
 echo "## stopped"; grep -lE '^State:\s+T' /proc/[0-9]*/status 2>/dev/null | wc -l
