@@ -2,6 +2,7 @@ use report::{Finding, Gap};
 
 use crate::path;
 use crate::policy;
+use crate::rules;
 use crate::service;
 use crate::view::View;
 
@@ -51,6 +52,21 @@ impl Judgement {
 /// Every check, in the order in which a reader should meet them: causes before their symptoms.
 pub const CHECKS: &[&Check] = &[
     &path::net_probe_pod::CHECK,
+    &rules::net_fw_reject::CHECK,
+    &rules::net_fw_backends::CHECK,
+    &rules::net_forward::CHECK,
+    &rules::cni_encap_port::CHECK,
+    &rules::net_fw_input_cni::CHECK,
+    &rules::net_ct_notrack::CHECK,
+    &rules::net_egr_masq::CHECK,
+    &rules::ep_rule_backends::CHECK,
+    &rules::ep_rule_hook::CHECK,
+    &rules::ep_rule_missing::CHECK,
+    &rules::net_loss::CHECK,
+    &rules::net_mtu_pmtud::CHECK,
+    &rules::net_fw::CHECK,
+    &rules::net_nat::CHECK,
+    &rules::net_mtu_mss::CHECK,
     &path::net_mesh::CHECK,
     &path::net_p2p_tcp::CHECK,
     &path::net_p2p_udp::CHECK,

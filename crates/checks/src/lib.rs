@@ -6,6 +6,7 @@
 mod cases;
 mod check;
 mod coverage;
+mod firewall;
 mod fold;
 mod guide;
 mod judge;
@@ -15,6 +16,7 @@ mod path;
 mod plan;
 mod policy;
 mod reach;
+mod rules;
 mod scene;
 #[cfg(test)]
 mod schema;

@@ -6,6 +6,7 @@ use netprobe::{Kind, Outcome};
 use observation::{Cell, Node, Observation, Place, ProbePod};
 use report::{CellState, Family, Gap, GapReason, Observed, Protocol};
 
+use crate::firewall::Firewall;
 use crate::localise::{Fault, localise};
 use crate::outcome::cell_state;
 use crate::scene::Scene;
@@ -34,6 +35,8 @@ pub struct View<'a> {
     pub(crate) faults: Vec<Fault>,
     /// Policies; `None` when they were not asked about.
     pub(crate) scene: Option<Scene<'a>>,
+    /// The packet rules of the nodes that were read.
+    pub(crate) firewalls: Vec<Firewall<'a>>,
     probing_gaps: Vec<Gap>,
 }
 
@@ -45,6 +48,7 @@ impl<'a> View<'a> {
             entries: entries(observation),
             faults: Vec::new(),
             scene: Scene::of(observation),
+            firewalls: Firewall::all(observation),
             probing_gaps: Vec::new(),
         };
         view.probing_gaps = probing_gaps(&view);

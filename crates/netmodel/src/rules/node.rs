@@ -8,8 +8,7 @@ use super::walk::{Effect, Walk, walk};
 /// All rules of one node, as far as they could be read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeRules {
-    /// One for each view that was read. A view that holds nothing is here too, and holds nothing; one that is missing was
-    /// not seen.
+    /// One for each view and family that was read. A set that holds nothing is here too; one that is missing was not seen.
     pub sets: Vec<RuleSet>,
 }
 
@@ -28,9 +27,9 @@ pub enum SourceTranslation<'a> {
 }
 
 impl NodeRules {
-    /// What one view holds; `None` when it was not seen.
-    pub fn view(&self, view: View) -> Option<&RuleSet> {
-        self.sets.iter().find(|set| set.view == view)
+    /// What one view holds.
+    pub fn of(&self, view: View) -> impl Iterator<Item = &RuleSet> {
+        self.sets.iter().filter(move |set| set.view == view)
     }
 
     /// What the kernel does with a packet at a hook: all views together.
@@ -79,11 +78,9 @@ impl NodeRules {
     /// Whether a view holds rules of the cluster's own software that packets can come to, so that this view is where the
     /// cluster lives.
     pub fn is_home(&self, view: View) -> bool {
-        self.view(view).is_some_and(|set| {
-            set.chains().any(|(table, chain)| {
-                let is_cluster = |rule| owner_of_rule(table, chain, rule).is_cluster();
-                chain.base.is_some() && chain.rules.iter().any(is_cluster)
-            })
+        self.of(view).flat_map(RuleSet::chains).any(|(table, chain)| {
+            let is_cluster = |rule| owner_of_rule(table, chain, rule).is_cluster();
+            chain.base.is_some() && chain.rules.iter().any(is_cluster)
         })
     }
 }

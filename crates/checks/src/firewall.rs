@@ -1,0 +1,151 @@
+//! The packet rules of nodes as checks read them: parsed once, with the interfaces and addresses of the flows to ask about.
+
+#[cfg(test)]
+pub(crate) mod fixture;
+mod flows;
+mod gaps;
+mod reading;
+mod show;
+mod stops;
+mod tunnel;
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use netmodel::rules::NodeRules;
+use observation::{Node, NodeReads, Observation};
+use report::{Gap, Observed};
+
+pub(crate) use flows::Leg;
+pub(crate) use gaps::{gap, gaps, skipped};
+pub(crate) use show::{Way, evidence, joined, percent, repair, restart, widths};
+pub(crate) use stops::{Manner, Stopping, share, sizes};
+pub(crate) use tunnel::{Loss, TunnelStop};
+
+/// One node whose rules were read, wholly or in part.
+#[derive(Debug)]
+pub(crate) struct Firewall<'a> {
+    pub(crate) node: &'a Node,
+    /// The other nodes.
+    pub(crate) peers: Vec<&'a Node>,
+    pub(crate) reads: &'a NodeReads,
+    pub(crate) rules: NodeRules,
+    /// What of the rules could not be read. Who finds nothing has these gaps.
+    pub(crate) gaps: Vec<Gap>,
+}
+
+impl<'a> Firewall<'a> {
+    /// The nodes that were read, by name.
+    pub(crate) fn all(observation: &'a Observation) -> Vec<Self> {
+        let nodes: Vec<&Node> = observation.nodes.seen().into_iter().flatten().collect();
+        nodes
+            .iter()
+            .filter_map(|node| {
+                let reads = match observation.node_evidence.get(&node.name)? {
+                    Observed::Seen(evidence) => &evidence.before,
+                    Observed::Unseen(_) => return None,
+                };
+                let (rules, gaps) = reading::read(&node.name, reads);
+                Some(Self {
+                    node,
+                    peers: nodes
+                        .iter()
+                        .copied()
+                        .filter(|peer| peer.name != node.name)
+                        .collect(),
+                    reads,
+                    rules,
+                    gaps,
+                })
+            })
+            .collect()
+    }
+
+    pub(crate) fn name(&self) -> &'a str {
+        &self.node.name
+    }
+
+    /// The node's range of pod addresses of a family.
+    pub(crate) fn pods(&self, v4: bool) -> Option<IpNet> {
+        pods(self.node, v4)
+    }
+
+    /// The interface behind which the node's own pods are: that of the route to them, or the bridge that has one of their
+    /// addresses. `None` where each pod has its own, or where it could not be read.
+    pub(crate) fn pod_interface(&self, v4: bool) -> Option<&str> {
+        let own = self.pods(v4)?;
+        self.route_to(own).or_else(|| {
+            let links = self.reads.links.seen()?;
+            let bridge = links.iter().find(|link| {
+                let is_gateway = link.addresses.iter().any(|held| own.contains(&held.address));
+                link.kind.as_deref() == Some("bridge") && is_gateway
+            });
+            bridge.map(|link| link.name.as_str())
+        })
+    }
+
+    /// The interface by which packets go to the pods of another node: that of the route, or the only tunnel.
+    pub(crate) fn interface_to(&self, peer: &Node, v4: bool) -> Option<&str> {
+        self.route_to(pods(peer, v4)?).or_else(|| {
+            let mut tunnels = self.tunnels().map(|(name, _)| name);
+            let tunnel = tunnels.next()?;
+            tunnels.next().is_none().then_some(tunnel)
+        })
+    }
+
+    fn route_to(&self, net: IpNet) -> Option<&str> {
+        let routes = self.reads.routes.seen()?;
+        let wanted = net.trunc().to_string();
+        let route = routes
+            .iter()
+            .find(|route| route.table == MAIN && route.kind == "unicast" && route.destination == wanted);
+        route?.device.as_deref()
+    }
+
+    /// The interface of the default route.
+    pub(crate) fn uplink(&self, v4: bool) -> Option<&str> {
+        let routes = self.reads.routes.seen()?;
+        let wanted = if v4 { "0.0.0.0/0" } else { "::/0" };
+        let default = routes
+            .iter()
+            .filter(|route| route.table == MAIN && route.kind == "unicast" && route.destination == wanted)
+            .min_by_key(|route| route.metric);
+        default?.device.as_deref()
+    }
+
+    /// The VXLAN devices of the node.
+    pub(crate) fn tunnels(&self) -> impl Iterator<Item = (&str, &observation::Vxlan)> {
+        let links = self.reads.links.seen().into_iter().flatten();
+        links.filter_map(|link| Some((link.name.as_str(), link.vxlan.as_ref()?)))
+    }
+
+    /// The node's own address of a family.
+    pub(crate) fn address(&self, v4: bool) -> Option<IpAddr> {
+        address(self.node, v4)
+    }
+
+    /// The families in which the node has pods.
+    pub(crate) fn families(&self) -> impl Iterator<Item = bool> {
+        [true, false].into_iter().filter(|v4| self.pods(*v4).is_some())
+    }
+}
+
+/// The number of the routing table `main`.
+const MAIN: u32 = 254;
+
+/// A node's range of pod addresses of a family.
+pub(crate) fn pods(node: &Node, v4: bool) -> Option<IpNet> {
+    let nets = node
+        .pod_cidrs
+        .iter()
+        .filter_map(|text| text.parse::<IpNet>().ok());
+    nets.into_iter().find(|net| net.addr().is_ipv4() == v4)
+}
+
+/// A node's own address of a family.
+pub(crate) fn address(node: &Node, v4: bool) -> Option<IpAddr> {
+    node.internal_ips
+        .iter()
+        .copied()
+        .find(|address| address.is_ipv4() == v4)
+}
