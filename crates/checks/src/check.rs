@@ -1,5 +1,7 @@
 use report::{Finding, Gap};
 
+use crate::cni;
+use crate::node;
 use crate::path;
 use crate::policy;
 use crate::rules;
@@ -27,6 +29,56 @@ pub struct Judgement {
     /// Why the check was not made, if it was not: a clause. Empty when nobody asked what it decides
     /// ([`Judgement::not_asked`]).
     pub skipped: Option<String>,
+    /// Which probes fail because of which finding, by its index: for findings that are causes.
+    pub breaks: Vec<(usize, Breaks)>,
+}
+
+/// Which probes fail because of something that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Breaks {
+    /// Those between a node and the others.
+    CrossNode {
+        /// The node.
+        node: String,
+    },
+    /// Those between a node and the others, and those within the node.
+    Node {
+        /// The node.
+        node: String,
+    },
+    /// Those between two nodes; over TCP in both directions, whichever is broken.
+    Pairs {
+        /// Unordered.
+        pairs: Vec<(String, String)>,
+    },
+    /// Large packets between two nodes, or between one and all others.
+    Large {
+        /// One end.
+        node: String,
+        /// The other end; `None` for all.
+        peer: Option<String>,
+    },
+    /// None of the mesh: it breaks something else.
+    Nothing,
+}
+
+impl Breaks {
+    /// Whether the probe from one node to another fails because of it. `large` is of probes that carry bulk data.
+    pub fn predicts(&self, source: &str, target: &str, large: bool) -> bool {
+        match self {
+            Self::CrossNode { node } => source != target && (source == node || target == node),
+            Self::Node { node } => source == node || target == node,
+            Self::Pairs { pairs } => pairs
+                .iter()
+                .any(|(a, b)| (a == source && b == target) || (a == target && b == source)),
+            Self::Large { node, peer } => {
+                let ends =
+                    |one: &str, other: &str| one == node && peer.as_ref().is_none_or(|peer| peer == other);
+                large && source != target && (ends(source, target) || ends(target, source))
+            }
+            Self::Nothing => false,
+        }
+    }
 }
 
 impl Judgement {
@@ -36,6 +88,12 @@ impl Judgement {
             skipped: Some(reason.into()),
             ..Self::default()
         }
+    }
+
+    /// Adds a finding that is a cause, and which probes fail because of it.
+    pub fn cause(&mut self, finding: Finding, breaks: Breaks) {
+        self.breaks.push((self.findings.len(), breaks));
+        self.findings.push(finding);
     }
 
     /// The command was about something else: the report does not mention the check at all.
@@ -67,6 +125,23 @@ pub const CHECKS: &[&Check] = &[
     &rules::net_fw::CHECK,
     &rules::net_nat::CHECK,
     &rules::net_mtu_mss::CHECK,
+    &node::net_ct_full::CHECK,
+    &node::net_ct_use::CHECK,
+    &cni::cni_conf::CHECK,
+    &cni::cni_bin::CHECK,
+    &cni::cni_ipam_leak::CHECK,
+    &cni::cni_bridge::CHECK,
+    &cni::cni_vxlan_if::CHECK,
+    &cni::cni_public_ip::CHECK,
+    &node::net_ipfwd::CHECK,
+    &cni::cni_route::CHECK,
+    &cni::cni_neigh::CHECK,
+    &cni::cni_fdb::CHECK,
+    &node::net_rpf::CHECK,
+    &node::net_n_defrt::CHECK,
+    &node::net_brnf::CHECK,
+    &node::net_mtu_map::CHECK,
+    &node::net_time::CHECK,
     &path::net_mesh::CHECK,
     &path::net_p2p_tcp::CHECK,
     &path::net_p2p_udp::CHECK,

@@ -5,12 +5,17 @@
 #[cfg(test)]
 mod cases;
 mod check;
+mod cni;
 mod coverage;
 mod firewall;
 mod fold;
 mod guide;
 mod judge;
 mod localise;
+mod node;
+#[cfg(test)]
+mod node_scene;
+mod nodes;
 mod outcome;
 mod path;
 mod plan;
@@ -30,7 +35,7 @@ mod suggestion;
 mod tries;
 mod view;
 
-pub use check::{CHECKS, Check, Judgement};
+pub use check::{Breaks, CHECKS, Check, Judgement};
 pub use coverage::{Row, Status, coverage, document as coverage_document, row};
 pub use fold::{SourceAnswers, fold};
 pub use guide::{Guide, UnknownId, guide};

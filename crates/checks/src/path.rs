@@ -27,7 +27,7 @@ fn of_faults(view: &View<'_>, id: &str, protocols: &[Protocol]) -> Judgement {
     Judgement {
         findings: faults.map(|fault| finding(view, fault)).collect(),
         gaps: view.probing_gaps().to_vec(),
-        skipped: None,
+        ..Judgement::default()
     }
 }
 

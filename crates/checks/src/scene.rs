@@ -216,7 +216,7 @@ pub(crate) fn lint(
     Judgement {
         findings: if is_whole { find(scene) } else { Vec::new() },
         gaps: scene.gaps(needs),
-        skipped: None,
+        ..Judgement::default()
     }
 }
 

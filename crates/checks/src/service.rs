@@ -35,7 +35,7 @@ fn judged(view: &View<'_>, judge: impl FnOnce(&Reach) -> Vec<report::Finding>) -
     Judgement {
         findings: judge(reach),
         gaps: all_gaps(view, reach),
-        skipped: None,
+        ..Judgement::default()
     }
 }
 

@@ -192,6 +192,7 @@ impl Simulation {
                     "even".into()
                 }
             }),
+            annotations: BTreeMap::new(),
         }
     }
 

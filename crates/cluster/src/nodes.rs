@@ -59,7 +59,12 @@ struct Metadata {
     name: String,
     #[serde(default)]
     labels: BTreeMap<String, String>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
 }
+
+/// Where CNIs keep what they know of a node.
+const CNI_ANNOTATIONS: &[&str] = &["flannel.alpha.coreos.com/", "projectcalico.org/", "network.cilium.io/"];
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -173,6 +178,11 @@ impl From<NodeObject> for NodeRead {
                 .collect(),
             pod_cidrs,
             zone: metadata.labels.get("topology.kubernetes.io/zone").cloned(),
+            annotations: metadata
+                .annotations
+                .into_iter()
+                .filter(|(key, _)| CNI_ANNOTATIONS.iter().any(|prefix| key.starts_with(prefix)))
+                .collect(),
             name: metadata.name,
         };
         let images = status.images.into_iter().filter_map(|image| {

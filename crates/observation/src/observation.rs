@@ -107,6 +107,10 @@ pub struct Node {
     pub pod_cidrs: Vec<String>,
     /// `metadata.labels[topology.kubernetes.io/zone]`.
     pub zone: Option<String>,
+    /// Those of `metadata.annotations` in which CNIs keep what they know of a node, as
+    /// `flannel.alpha.coreos.com/public-ip`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// A condition of a node.

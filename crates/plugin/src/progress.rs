@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// One line on stderr that says what is under way. Nothing at all where nobody would see it.
-#[derive(Debug)]
+/// One line on stderr that says what is under way. Nothing at all where nobody would see it. Clones share the line.
+#[derive(Clone, Debug)]
 pub struct Spinner {
     bar: ProgressBar,
 }

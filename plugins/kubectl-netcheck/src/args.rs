@@ -33,6 +33,12 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Look at everything that applies, and name what is wrong.
+    ///
+    /// Reads the API and the nodes, probes every pair of nodes, and joins what was seen: one root cause, its evidence,
+    /// what it is not, and what repairs it. Changes nothing, pulls nothing, and leaves nothing behind.
+    #[command(after_help = EXIT_STATUS)]
+    Diagnose(Box<Diagnose>),
     /// Probe every pair of nodes, pod to pod, and say where a failure lies.
     ///
     /// Starts a small probe pod on each node, from an image that the node already has, lets them talk to each other
@@ -58,6 +64,49 @@ pub(crate) enum Command {
     Checks(Checks),
     /// Say what an error text of an event, a log or an application means for the network. Needs no cluster.
     Explain(Explain),
+}
+
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Diagnose {
+    /// Look only at these nodes; may be repeated.
+    #[arg(long = "node", value_name = "NAME")]
+    pub(crate) nodes: Vec<String>,
+    /// Look only at nodes with these labels, as in kubectl get nodes -l.
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub(crate) selector: Option<String>,
+    #[command(flatten)]
+    pub(crate) reading: NodeReading,
+    /// Samples of each probe.
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) count: u32,
+    /// How long one sample may take. Below 4s an unresolved neighbour looks like silence.
+    #[arg(long, default_value = "4s", value_name = "DURATION", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    /// What counts as a failure for the exit status.
+    #[arg(long, value_enum, default_value = "error", value_name = "SEVERITY")]
+    pub(crate) fail_on: FailOn,
+    /// Also write everything that was seen to this file; --from-bundle reads it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save_bundle: Option<PathBuf>,
+    /// Judge what an earlier run saw, without a cluster. `-` reads standard input.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["save_bundle", "nodes", "selector"])]
+    pub(crate) from_bundle: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) pods: ProbePods,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// How far nodes are read.
+#[derive(clap::Args, Clone, Debug)]
+#[command(next_help_heading = "Nodes")]
+pub(crate) struct NodeReading {
+    /// Also read rules, connection tracking and CNI files of nodes, through a privileged pod on each. It reads only.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", action = clap::ArgAction::Set, hide_default_value = true, hide_possible_values = true)]
+    pub(crate) node_access: bool,
+    /// Read links, routes and settings of nodes, through a pod in each node's network without any capability. --host-network=false leaves nodes alone.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "true", action = clap::ArgAction::Set, hide_default_value = true, hide_possible_values = true)]
+    pub(crate) host_network: bool,
 }
 
 #[derive(clap::Args, Clone, Debug)]

@@ -4,8 +4,10 @@ mod args;
 mod bundle;
 mod cleanup;
 mod explain;
+mod diagnose;
 mod guide;
 mod look;
+mod node_reading;
 mod pod_to_pod;
 mod policy;
 mod service;
@@ -27,6 +29,7 @@ const PROGRAM: Program = Program {
 fn main() -> ExitCode {
     run(PROGRAM, async |args: Args, run| {
         match guide::command(args.command, args.guide)? {
+            Command::Diagnose(wanted) => diagnose::run(&args.connection, &wanted, run).await,
             Command::PodToPod(wanted) => pod_to_pod::run(&args.connection, &wanted, run).await,
             Command::Service(wanted) => service::run(&args.connection, &wanted, run).await,
             Command::Policy(wanted) => policy::run(&args.connection, &wanted, run).await,

@@ -24,9 +24,9 @@ pub(crate) struct Session<'a> {
     pub(crate) options: ProbeOptions,
     /// Says what is under way.
     pub(crate) spinner: Spinner,
-    run: &'a Run,
+    pub(crate) run: &'a Run,
     taken_at: String,
-    phases: Vec<Phase>,
+    pub(crate) phases: Vec<Phase>,
 }
 
 /// The nodes that a user wants to probe.
@@ -209,7 +209,10 @@ fn reachable(server: &Observed<ServerVersion>, nodes: &Observed<Vec<NodeRead>>) 
 }
 
 /// The nodes that were asked for, in the order of their names.
-fn select<'a>(reads: &'a [NodeRead], choice: NodeChoice<'_>) -> Result<Vec<&'a NodeRead>, Failure> {
+pub(crate) fn select<'a>(
+    reads: &'a [NodeRead],
+    choice: NodeChoice<'_>,
+) -> Result<Vec<&'a NodeRead>, Failure> {
     if let Some(missing) = choice
         .names
         .iter()
@@ -240,7 +243,7 @@ fn select<'a>(reads: &'a [NodeRead], choice: NodeChoice<'_>) -> Result<Vec<&'a N
     Ok(selected)
 }
 
-fn target(read: &NodeRead) -> NodeTarget {
+pub(crate) fn target(read: &NodeRead) -> NodeTarget {
     let images = read.images.iter().map(|image| probe::NodeImage {
         names: image.names.clone(),
         size_bytes: image.size_bytes,
@@ -302,7 +305,7 @@ fn probe_options(pods: &ProbePods) -> Result<ProbeOptions, Failure> {
     Ok(options)
 }
 
-fn phase(name: &str, took: Duration) -> Phase {
+pub(crate) fn phase(name: &str, took: Duration) -> Phase {
     Phase {
         name: name.to_owned(),
         took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),

@@ -49,7 +49,7 @@ fn judge(view: &View<'_>) -> Judgement {
     Judgement {
         findings: finding(view, &by_source).into_iter().collect(),
         gaps,
-        skipped: None,
+        ..Judgement::default()
     }
 }
 

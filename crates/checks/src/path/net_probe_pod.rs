@@ -26,7 +26,7 @@ fn judge(view: &View<'_>) -> Judgement {
     Judgement {
         findings: findings.collect(),
         gaps,
-        skipped: None,
+        ..Judgement::default()
     }
 }
 

@@ -28,7 +28,7 @@ fn judge(view: &View<'_>) -> Judgement {
                 .filter_map(|kind| kind.objects.gap())
                 .cloned()
                 .collect::<Vec<Gap>>(),
-            skipped: None,
+            ..Judgement::default()
         },
     }
 }

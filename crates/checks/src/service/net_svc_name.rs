@@ -45,7 +45,7 @@ fn judge(view: &View<'_>) -> Judgement {
         return Judgement {
             findings: Vec::new(),
             gaps,
-            skipped: None,
+            ..Judgement::default()
         };
     }
     let dns_is_silent = |row: &Row<'_>| {
@@ -70,7 +70,7 @@ fn judge(view: &View<'_>) -> Judgement {
     Judgement {
         findings: findings.collect(),
         gaps,
-        skipped: None,
+        ..Judgement::default()
     }
 }
 

@@ -265,6 +265,7 @@ fn node_object(node: u8) -> Node {
         internal_ips: vec![[172, 30, 0, 10 + node].into()],
         pod_cidrs: vec![format!("10.244.{node}.0/24")],
         zone: None,
+        annotations: std::collections::BTreeMap::new(),
     }
 }
 

@@ -1,0 +1,110 @@
+use std::net::IpAddr;
+
+use report::{Evidence, Finding, Severity, Subject};
+
+use crate::check::{Breaks, Check, Judgement};
+use crate::nodes::Nodes;
+use crate::shell::{on_node, word};
+use crate::view::View;
+
+/// Flannel tells the other nodes by an annotation where to send a node's packets. Where the node no longer has that
+/// address, nothing arrives.
+pub(crate) static CHECK: Check = Check {
+    id: "cni-public-ip",
+    claim: "the address at which flannel says a node is, is one that the node has",
+    judge,
+};
+
+const ANNOTATION: &str = "flannel.alpha.coreos.com/public-ip";
+
+fn judge(view: &View<'_>) -> Judgement {
+    let nodes = match Nodes::of(view) {
+        Ok(nodes) => nodes,
+        Err(judgement) => return judgement,
+    };
+    let part = match nodes.part(|reads| &reads.links) {
+        Ok(part) => part,
+        Err(judgement) => return judgement,
+    };
+    let mut judgement = Judgement {
+        gaps: part.gaps,
+        ..Judgement::default()
+    };
+    for (node, links) in part.seen {
+        let said = nodes
+            .object(node)
+            .and_then(|object| object.annotations.get(ANNOTATION))
+            .and_then(|address| address.parse::<IpAddr>().ok());
+        let Some(said) = said else { continue };
+        let own: Vec<IpAddr> = links
+            .iter()
+            .flat_map(|link| &link.addresses)
+            .map(|address| address.address)
+            .collect();
+        // Behind a translation of addresses the annotation is set by hand to one that the node does not have.
+        let overwritten = nodes.object(node).is_some_and(|object| {
+            object
+                .annotations
+                .contains_key("flannel.alpha.coreos.com/public-ip-overwrite")
+        });
+        if own.contains(&said) || overwritten {
+            continue;
+        }
+        let mut finding = Finding::new(
+            CHECK.id,
+            Severity::Error,
+            Subject::node(node),
+            format!("the other nodes send packets for pods of {node} to {said}, which {node} does not have"),
+            Evidence::field(
+                format!("{ANNOTATION}: {said}"),
+                format!("node/{node} .metadata.annotations"),
+            ),
+        );
+        let listed: Vec<String> = own
+            .iter()
+            .filter(|address| !address.is_loopback())
+            .map(ToString::to_string)
+            .collect();
+        finding.evidence.push(Evidence::command(
+            format!("{node} has {}", listed.join(", ")),
+            on_node(node, &["ip -br address"]),
+        ));
+        finding.hint = Some(format!(
+            "give {node} its address back, or restart flannel's pod there, which writes the annotation anew: `kubectl get \
+             pods -A -o wide --field-selector spec.nodeName={}`",
+            word(node)
+        ));
+        let breaks = Breaks::CrossNode {
+            node: node.to_owned(),
+        };
+        judgement.cause(finding, breaks);
+    }
+    judgement
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node_scene::{Scene, link};
+    use crate::shown;
+
+    #[test]
+    fn an_address_that_the_node_no_longer_has_is_found() {
+        let observation = Scene::healthy(3)
+            .change("node2", |reads| {
+                link(reads, "eth0").addresses[0].address = "172.30.0.77".parse().unwrap();
+            })
+            .observation();
+        let findings = shown::finds(&CHECK, &observation);
+        assert_eq!(
+            findings[0].summary,
+            "the other nodes send packets for pods of node2 to 172.30.0.12, which node2 does not have"
+        );
+    }
+
+    #[test]
+    fn addresses_that_the_nodes_have_pass_and_a_node_that_was_not_read_is_unknown() {
+        shown::passes(&CHECK, &Scene::healthy(3).observation());
+        shown::cannot_tell(&CHECK, &Scene::healthy(3).unread("node3").observation());
+    }
+}

@@ -1,0 +1,171 @@
+use report::{Evidence, Finding, Severity, Subject};
+
+use super::{Way, ways};
+use crate::check::{Breaks, Check, Judgement};
+use crate::nodes::{Nodes, is_default, shown};
+use crate::shell::on_node;
+use crate::view::View;
+
+/// Where nodes reach each other's pods by routes in the main table, each needs one to each. Whether a CNI works that way
+/// shows in the others: where no node has such a route, none is missing. A route that throws away the pods' or the
+/// Services' addresses is wrong anywhere.
+pub(crate) static CHECK: Check = Check {
+    id: "cni-route",
+    claim: "every node has a route to the pods of every other node",
+    judge,
+};
+
+fn judge(view: &View<'_>) -> Judgement {
+    let nodes = match Nodes::of(view) {
+        Ok(nodes) => nodes,
+        Err(judgement) => return judgement,
+    };
+    let part = match nodes.part(|reads| &reads.routes) {
+        Ok(part) => part,
+        Err(judgement) => return judgement,
+    };
+    let mut judgement = Judgement {
+        gaps: part.gaps,
+        ..Judgement::default()
+    };
+    let ways = ways(&nodes);
+    if !ways.iter().any(Way::is_own) {
+        return judgement;
+    }
+    for way in ways.iter().filter(|way| !way.is_own()) {
+        let breaks = Breaks::Pairs {
+            pairs: vec![(way.node.to_owned(), way.peer.name.clone())],
+        };
+        judgement.cause(finding(&nodes, way), breaks);
+    }
+    judgement
+}
+
+fn finding(nodes: &Nodes<'_>, way: &Way<'_>) -> Finding {
+    let (node, peer) = (way.node, way.peer.name.as_str());
+    let thrown = way.route.filter(|route| {
+        matches!(
+            route.kind.as_str(),
+            "blackhole" | "unreachable" | "prohibit" | "throw"
+        )
+    });
+    let summary = match thrown {
+        Some(route) => format!("{node} throws away packets to pods of {peer}: `{}`", shown(route)),
+        None => format!("{node} has no route to the pods of {peer} ({})", way.cidr),
+    };
+    let fact = match way.route {
+        Some(route) if is_default(route) => format!("only the default route fits: `{}`", shown(route)),
+        Some(route) => format!("the best route is `{}`", shown(route)),
+        None => "no route fits".to_owned(),
+    };
+    let look = on_node(node, &[&format!("ip route get {}", super::inside(way.cidr))]);
+    let mut finding = Finding::new(
+        CHECK.id,
+        Severity::Error,
+        Subject::node(node),
+        summary,
+        Evidence::command(fact, look),
+    );
+    if let Some(other) = back(nodes, way) {
+        finding.evidence.push(other);
+    }
+    finding.hint = Some(match (thrown, repair(nodes, way)) {
+        (Some(route), _) => format!(
+            "find who set it, and delete it: `{}`",
+            on_node(node, &[&format!("ip route del {}", shown(route))])
+        ),
+        (None, Some(repair)) => format!(
+            "restart the CNI's pod on {node}, which sets it anew; or set the route itself: `{}`",
+            on_node(node, &[&repair])
+        ),
+        (None, None) => format!("restart the CNI's pod on {node}, which sets it anew"),
+    });
+    finding
+}
+
+/// That the peer has its own route back shows that the CNI works by routes.
+fn back(nodes: &Nodes<'_>, way: &Way<'_>) -> Option<Evidence> {
+    let ways = ways(nodes);
+    let back = ways
+        .iter()
+        .find(|back| back.node == way.peer.name && back.peer.name == way.node && back.is_own());
+    let (from, route) = if let Some(back) = back {
+        (back.node, back.route?)
+    } else {
+        let other = ways.iter().find(|other| other.is_own())?;
+        (other.node, other.route?)
+    };
+    Some(Evidence::command(
+        format!("{from} has `{}`", shown(route)),
+        on_node(from, &["ip route show"]),
+    ))
+}
+
+/// The missing route, made after the pattern of those to other nodes.
+fn repair(nodes: &Nodes<'_>, way: &Way<'_>) -> Option<String> {
+    let (tunnel, _) = nodes.tunnel(way.node)?;
+    let (far, _) = nodes.tunnel(&way.peer.name)?;
+    let gateway = far
+        .addresses
+        .iter()
+        .map(|address| address.address)
+        .find(|address| address.is_ipv4() == way.cidr.addr().is_ipv4() && way.cidr.contains(address))?;
+    Some(format!(
+        "ip route replace {} via {gateway} dev {} onlink",
+        way.cidr, tunnel.name
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node_scene::{Scene, blackhole, without_route};
+    use crate::shown;
+
+    #[test]
+    fn a_missing_route_is_found_on_the_node_that_lacks_it() {
+        let observation = Scene::healthy(3)
+            .change("node1", |reads| without_route(reads, "10.244.2.0/24"))
+            .observation();
+        let findings = shown::finds(&CHECK, &observation);
+        assert_eq!(findings.len(), 1);
+        assert_eq!(findings[0].subject, Subject::node("node1"));
+        assert_eq!(
+            findings[0].summary,
+            "node1 has no route to the pods of node2 (10.244.2.0/24)"
+        );
+        let hint = findings[0].hint.as_ref().unwrap();
+        assert!(
+            hint.contains("ip route replace 10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink"),
+            "{hint}"
+        );
+    }
+
+    #[test]
+    fn a_route_that_throws_packets_away_is_found() {
+        let observation = Scene::healthy(3)
+            .change("node1", |reads| blackhole(reads, "10.244.2.0/24"))
+            .observation();
+        let findings = shown::finds(&CHECK, &observation);
+        assert!(
+            findings[0].summary.contains("throws away"),
+            "{}",
+            findings[0].summary
+        );
+    }
+
+    #[test]
+    fn where_no_node_has_such_routes_none_is_missing() {
+        let mut scene = Scene::healthy(2);
+        for (node, cidr) in [("node1", "10.244.2.0/24"), ("node2", "10.244.1.0/24")] {
+            scene = scene.change(node, move |reads| without_route(reads, cidr));
+        }
+        shown::passes(&CHECK, &scene.observation());
+    }
+
+    #[test]
+    fn all_routes_there_pass_and_a_node_that_was_not_read_is_unknown() {
+        shown::passes(&CHECK, &Scene::healthy(3).observation());
+        shown::cannot_tell(&CHECK, &Scene::healthy(3).unread("node3").observation());
+    }
+}

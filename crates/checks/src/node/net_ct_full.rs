@@ -1,0 +1,107 @@
+use report::{Evidence, Finding, Severity, Subject};
+
+use crate::check::{Breaks, Check, Judgement};
+use crate::nodes::Nodes;
+use crate::shell::on_node;
+use crate::view::View;
+
+/// A full connection tracking table drops the first packet of every new connection; those that exist go on. Counters
+/// count only by how much they rose while the probes ran, and `early_drop` alone is the kernel making room.
+pub(crate) static CHECK: Check = Check {
+    id: "net-ct-full",
+    claim: "no node drops new connections for want of room to track them",
+    judge,
+};
+
+/// From how many hundredths on a table that drops is called full, rather than one that dropped for another reason.
+const NEARLY: u64 = 90;
+
+fn judge(view: &View<'_>) -> Judgement {
+    let nodes = match Nodes::of(view) {
+        Ok(nodes) => nodes,
+        Err(judgement) => return judgement,
+    };
+    let part = match nodes.part(|reads| &reads.conntrack) {
+        Ok(part) => part,
+        Err(judgement) => return judgement,
+    };
+    let mut judgement = Judgement {
+        gaps: part.gaps,
+        ..Judgement::default()
+    };
+    for (node, before) in part.seen {
+        let evidence = nodes.evidence[node];
+        let after = evidence.after.as_ref().and_then(|after| after.conntrack.seen());
+        let rose = |name: &str| {
+            let after = *after?.counters.get(name)?;
+            after.checked_sub(*before.counters.get(name)?)
+        };
+        let dropped = rose("drop").unwrap_or(0);
+        let most = after.map_or(before.count, |after| after.count.max(before.count));
+        let full = most >= before.max;
+        let nearly = most.saturating_mul(100) / before.max.max(1) >= NEARLY;
+        if !(full || (dropped > 0 && nearly)) {
+            continue;
+        }
+        let mut finding = Finding::new(
+            CHECK.id,
+            Severity::Error,
+            Subject::node(node),
+            format!("the connection tracking table of {node} is full: new connections are dropped there"),
+            Evidence::command(
+                format!("{most} of {} entries", before.max),
+                on_node(
+                    node,
+                    &["sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max"],
+                ),
+            ),
+        );
+        if dropped > 0 {
+            finding.evidence.push(Evidence::command(
+                format!("{dropped} packets were dropped for it while the probes ran"),
+                on_node(node, &["cat /proc/net/stat/nf_conntrack"]),
+            ));
+        }
+        finding.explains = vec!["net-ct-use".to_owned()];
+        finding.hint = Some(
+            "find who makes so many connections, and raise conntrack.maxPerCore in kube-proxy's configuration, which \
+             undoes a plain sysctl at its start: `kubectl -n kube-system get configmap kube-proxy -o yaml`"
+                .to_owned(),
+        );
+        let breaks = Breaks::Node {
+            node: node.to_owned(),
+        };
+        judgement.cause(finding, breaks);
+    }
+    judgement
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node_scene::{Scene, conntrack, conntrack_dropped};
+    use crate::shown;
+
+    #[test]
+    fn a_full_table_is_found_with_what_it_dropped() {
+        let observation = Scene::healthy(3)
+            .change("node1", |reads| conntrack(reads, 95, 100))
+            .change_after("node1", |reads| conntrack_dropped(reads, 95, 100, 40))
+            .observation();
+        let findings = shown::finds(&CHECK, &observation);
+        assert!(findings[0].evidence[1].fact.starts_with("40 packets"));
+    }
+
+    #[test]
+    fn drops_in_an_empty_table_are_another_matter() {
+        let observation = Scene::healthy(3)
+            .change_after("node1", |reads| conntrack_dropped(reads, 10, 100, 40))
+            .observation();
+        shown::passes(&CHECK, &observation);
+    }
+
+    #[test]
+    fn a_table_that_was_not_read_is_unknown() {
+        shown::cannot_tell(&CHECK, &Scene::healthy(3).unread("node3").observation());
+    }
+}
