@@ -203,6 +203,7 @@ fn node(index: u8) -> Node {
         internal_ips: vec![[172, 30, 0, 11 + index].into()],
         pod_cidrs: vec![format!("10.244.{index}.0/24")],
         zone: None,
+        annotations: std::collections::BTreeMap::new(),
     }
 }
 
