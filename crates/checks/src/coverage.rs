@@ -35,6 +35,8 @@ enum Otherwise {
     Held(&'static str),
     /// It is the meaning of error texts: their table has to explain it.
     Text,
+    /// It is about alert rules: the table of lints has to decide it.
+    Lint,
 }
 
 /// How far an id has come.
@@ -44,6 +46,8 @@ pub enum Status {
     Check,
     /// `kubectl netcheck explain` says what its error texts mean.
     Text,
+    /// `kubectl netcheck alerts lint` decides it.
+    Lint,
     /// It is a rule that every report keeps, and this keeps it.
     Held(&'static str),
     /// Nothing decides it yet, and this is why.
@@ -63,6 +67,10 @@ impl Row {
             Otherwise::Text => errortext::texts()
                 .any(|text| text.check == self.id)
                 .then_some(Status::Text),
+            Otherwise::Lint => alerts::LINTS
+                .iter()
+                .any(|lint| lint.id == self.id)
+                .then_some(Status::Lint),
         }
     }
 
@@ -123,7 +131,11 @@ const fn text(id: &'static str, title: &'static str) -> Row {
 }
 
 const fn lint(id: &'static str, title: &'static str) -> Row {
-    wanted(id, title, "needs a reader of alert rules")
+    Row {
+        id,
+        title,
+        otherwise: Otherwise::Lint,
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::check::CHECKS;
 use crate::coverage::{Status, coverage, row};
 
 const DOCUMENT: &str = include_str!("../../../docs/checks.md");
+const ALERTS: &str = include_str!("../../../docs/alerts.md");
 
 /// So many ids are offered for one that does not exist.
 const MOST_NEAREST: usize = 3;
@@ -63,12 +64,16 @@ pub fn guide(id: &str) -> Result<Guide, UnknownId> {
         });
     };
     let check = CHECKS.iter().find(|check| check.id == row.id);
+    let lint = alerts::LINTS.iter().find(|lint| lint.id == row.id);
     Ok(Guide {
         id: row.id,
         command: row.command(),
-        claim: check.map_or(row.title, |check| check.claim),
+        claim: check
+            .map(|check| check.claim)
+            .or_else(|| lint.map(|lint| lint.claim))
+            .unwrap_or(row.title),
         status,
-        section: section(DOCUMENT, row.id),
+        section: section(DOCUMENT, row.id).or_else(|| section(ALERTS, row.id)),
     })
 }
 
@@ -79,6 +84,7 @@ impl Guide {
         wrap(&mut page, width, "", &format!("{}: {}", self.id, self.claim));
         let status = match self.status {
             Status::Check => format!("A check of `{}`.", self.command),
+            Status::Lint => format!("A lint of `{} lint`.", self.command),
             Status::Text => "The meaning of error texts: `kubectl netcheck explain TEXT`.".to_owned(),
             Status::Held(by) => format!("No check but a rule that is kept: {by}."),
             Status::NotYet(why) => {
@@ -144,6 +150,25 @@ mod tests {
             assert_eq!(guide.claim, check.claim);
             assert!(guide.section.is_some(), "{}: nothing is written", check.id);
             assert!(guide.page(100).lines().count() > 3, "{}", guide.page(100));
+        }
+    }
+
+    #[test]
+    fn every_lint_has_a_guide_with_a_section_and_every_section_a_lint() {
+        for lint in alerts::LINTS {
+            assert!(
+                guide(lint.id).is_ok_and(|guide| guide.section.is_some()),
+                "{}: nothing is written",
+                lint.id
+            );
+        }
+        for heading in ALERTS.lines().filter_map(|line| line.strip_prefix("## alert-")) {
+            assert!(
+                alerts::LINTS
+                    .iter()
+                    .any(|lint| lint.id == format!("alert-{heading}")),
+                "{heading}"
+            );
         }
     }
 

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use cluster::ConnectionArgs;
 use plugin::{Failure, OutputArgs};
 
+use crate::alerts::Alerts;
 use crate::explain::Explain;
 use crate::guide::{Checks, GuideFlags};
 use crate::policy::PolicyArgs;
@@ -64,6 +65,8 @@ pub(crate) enum Command {
     Checks(Checks),
     /// Say what an error text of an event, a log or an application means for the network. Needs no cluster.
     Explain(Explain),
+    /// Look at alert rules, or print some to begin with.
+    Alerts(Alerts),
 }
 
 #[derive(clap::Args, Clone, Debug)]

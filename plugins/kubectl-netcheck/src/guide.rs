@@ -67,7 +67,7 @@ pub(crate) fn run(wanted: &Checks) -> Result<u8, Failure> {
     if !explains {
         let ids = coverage().filter_map(|row| guide(row.id).ok());
         guides = ids
-            .filter(|guide| wanted.all || guide.status == Status::Check)
+            .filter(|guide| wanted.all || matches!(guide.status, Status::Check | Status::Lint))
             .collect();
     }
     let text = match wanted.output.output {
@@ -87,7 +87,7 @@ pub(crate) fn run(wanted: &Checks) -> Result<u8, Failure> {
 
 fn status(guide: &Guide) -> (&'static str, Option<&'static str>) {
     match guide.status {
-        Status::Check => ("check", None),
+        Status::Check | Status::Lint => ("check", None),
         Status::Text => ("explained", None),
         Status::Held(by) => ("kept", Some(by)),
         Status::NotYet(why) => ("not yet", Some(why)),

@@ -1,5 +1,6 @@
 //! `kubectl netcheck`: which pods reach which, and where it stops.
 
+mod alerts;
 mod args;
 mod bundle;
 mod cleanup;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
             Command::Cleanup(wanted) => cleanup::run(&args.connection, &wanted, run).await,
             Command::Checks(wanted) => guide::run(&wanted),
             Command::Explain(wanted) => explain::run(&wanted),
+            Command::Alerts(wanted) => alerts::run(&args.connection, &wanted, run).await,
         }
     })
 }

@@ -10,7 +10,7 @@ pub(super) const ROWS: &[Row] = &[
     lint("alert-never-true", "no comparison that a series can never satisfy"),
     lint("alert-vector-match", "both sides of an operator have labels in common"),
     lint("alert-relabel-drop", "no monitor drops a metric that a rule needs"),
-    lint("alert-job-name", "the jobs that rules name are scraped, and their absence is noticed"),
+    lint("alert-job-name", "that a job is no longer scraped is noticed"),
     lint("alert-count-as-rate", "no count that grows with traffic is called a rate"),
     lint("alert-readiness-as-network", "readiness is not taken for the network"),
     lint("alert-syntax", "rules can be read, and wait long enough to see two scrapes"),

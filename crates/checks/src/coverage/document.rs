@@ -8,7 +8,7 @@ const INTRODUCTION: &str = "\
 What the plugins are to decide, and how much of it they do. Written by a test from the table in `crates/checks/src/coverage` and from the
 registries of what decides: `UPDATE_DOCS=1 cargo test -p checks coverage`.
 
-- **check**: decided by a check; [checks.md](checks.md) says how.
+- **check**: decided by a check; [checks.md](checks.md), or for alert rules [alerts.md](alerts.md), says how.
 - **explained**: the meaning of error texts, which `kubectl netcheck explain` knows.
 - **kept**: no claim about a cluster but a rule that the programs keep, and where.
 - **not yet**: nobody decides it, and why.
@@ -62,7 +62,7 @@ fn count(text: &mut String, name: &str, rows: &[&Row]) {
         text,
         "| {name} | {} | {} | {} | {} | {} |",
         rows.len(),
-        of(|status| status == Status::Check),
+        of(|status| matches!(status, Status::Check | Status::Lint)),
         of(|status| status == Status::Text),
         of(|status| matches!(status, Status::Held(_))),
         of(|status| matches!(status, Status::NotYet(_))),
@@ -72,6 +72,7 @@ fn count(text: &mut String, name: &str, rows: &[&Row]) {
 fn words(row: &Row) -> String {
     match row.status() {
         Some(Status::Check) => format!("**check**: [how](checks.md#{})", row.id),
+        Some(Status::Lint) => format!("**check**: [how](alerts.md#{})", row.id),
         Some(Status::Text) => "explained".to_owned(),
         Some(Status::Held(by)) => format!("kept: {by}"),
         Some(Status::NotYet(why)) => format!("not yet: {why}"),

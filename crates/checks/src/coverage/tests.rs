@@ -34,12 +34,20 @@ fn every_registered_check_stands_in_the_table() {
 fn what_is_not_decided_says_why() {
     for row in coverage() {
         match row.status() {
-            Some(Status::Check | Status::Text) => {}
+            Some(Status::Check | Status::Text | Status::Lint) => {}
             Some(Status::Held(words) | Status::NotYet(words)) => {
                 assert!(words.len() > 10 && !words.ends_with('.'), "{}: {words:?}", row.id);
             }
             None => panic!("{} is neither decided nor has it a reason why not", row.id),
         }
+    }
+}
+
+#[test]
+fn every_lint_stands_in_the_table() {
+    for lint in alerts::LINTS {
+        let status = row(lint.id).and_then(super::Row::status);
+        assert_eq!(status, Some(Status::Lint), "{}", lint.id);
     }
 }
 

@@ -54,7 +54,12 @@ pub(super) fn write_finding(
         Some((hint, None)) => sheet.labelled("hint", Tone::Plain, hint),
         None => {}
     }
-    sheet.labelled("more", Tone::Faint, &format!("docs/checks.md#{}", finding.id));
+    let document = if finding.id.starts_with("alert-") {
+        "docs/alerts.md"
+    } else {
+        "docs/checks.md"
+    };
+    sheet.labelled("more", Tone::Faint, &format!("{document}#{}", finding.id));
 }
 
 /// The direction, unless the place is one-way by itself and its sentence says so.

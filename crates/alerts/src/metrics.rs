@@ -1,0 +1,128 @@
+//! What is known about metrics: of which program they are, since and until when, and which labels they have.
+//!
+//! Sources: the documentation of kube-state-metrics 2.10 to 2.14, CoreDNS 1.6 to 1.13, kube-proxy 1.28 to 1.35 and node_exporter.
+
+mod table;
+
+pub(crate) use table::{METRICS, NEVER};
+
+/// What a metric counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Grows only.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Buckets, with a sum and a count.
+    Histogram,
+    /// Always 1; what it says is in its labels.
+    Info,
+    /// 0 or 1, one series for each value of a label.
+    State,
+}
+
+/// One metric.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Metric {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    /// The program that exports it, as its own project writes it.
+    pub(crate) by: &'static str,
+    /// Its own labels, besides those of the target.
+    pub(crate) labels: &'static [&'static str],
+    /// As `gone since kube-state-metrics 2.14: use …`; `None` where it is current.
+    pub(crate) gone: Option<&'static str>,
+}
+
+/// Families of which every metric is in the table: what begins so and is not there does not exist.
+pub(crate) const COMPLETE: [&str; 6] = [
+    "coredns_",
+    "kubeproxy_",
+    "netcheck_",
+    "dnscheck_",
+    "epcheck_",
+    "cnicheck_",
+];
+
+/// Labels that a scrape adds, by the usual configurations. They may stand at any metric.
+pub(crate) const OF_TARGETS: [&str; 19] = [
+    "job",
+    "instance",
+    "namespace",
+    "pod",
+    "service",
+    "endpoint",
+    "container",
+    "node",
+    "cluster",
+    "prometheus",
+    "prometheus_replica",
+    "kubernetes_namespace",
+    "kubernetes_pod_name",
+    "kubernetes_node",
+    "app",
+    "k8s_app",
+    "metrics_path",
+    "region",
+    "zone",
+];
+
+/// A metric by the name of one of its series: a histogram also by its buckets, sum and count.
+pub(crate) fn metric(series: &str) -> Option<&'static Metric> {
+    let exactly = METRICS.iter().find(|metric| metric.name == series);
+    exactly.or_else(|| {
+        let base = ["_bucket", "_sum", "_count"]
+            .iter()
+            .find_map(|suffix| series.strip_suffix(suffix))?;
+        METRICS
+            .iter()
+            .find(|metric| metric.name == base && metric.kind == Kind::Histogram)
+    })
+}
+
+/// The labels of a series, besides those of its target; `None` where the metric is not known.
+pub(crate) fn labels_of(series: &str) -> Option<Vec<&'static str>> {
+    let metric = metric(series)?;
+    let mut labels = metric.labels.to_vec();
+    if metric.kind == Kind::Histogram && series.ends_with("_bucket") {
+        labels.push("le");
+    }
+    Some(labels)
+}
+
+/// Whether a series only ever grows.
+pub(crate) fn is_counter(series: &str) -> bool {
+    match metric(series) {
+        Some(metric) => match metric.kind {
+            Kind::Counter | Kind::Histogram => true,
+            Kind::Gauge | Kind::Info | Kind::State => false,
+        },
+        None => series.ends_with("_total"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_metric_stands_once() {
+        let names: BTreeSet<&str> = METRICS.iter().map(|metric| metric.name).collect();
+        assert_eq!(names.len(), METRICS.len());
+    }
+
+    #[test]
+    fn a_histogram_is_known_by_its_parts() {
+        assert_eq!(
+            metric("coredns_dns_request_duration_seconds_bucket").map(|metric| metric.name),
+            Some("coredns_dns_request_duration_seconds")
+        );
+        assert!(
+            labels_of("coredns_dns_request_duration_seconds_bucket")
+                .is_some_and(|labels| labels.contains(&"le"))
+        );
+        assert!(metric("coredns_panics_total_bucket").is_none());
+    }
+}
