@@ -65,7 +65,7 @@ impl Stopping<'_> {
     }
 }
 
-impl<'a> Firewall<'a> {
+impl Firewall<'_> {
     /// What ends all of some flow that the node has to forward, whatever else is in the packets.
     pub(crate) fn stopping(&self) -> Stops<'_> {
         self.collect(|stops| {

@@ -126,13 +126,11 @@ impl Firewall<'_> {
                 let Some(loss) = loss(&stop) else {
                     continue;
                 };
-                let at = match found[from..].iter().position(|known| known.by == stop.by) {
-                    Some(at) => from + at,
-                    None => {
-                        found.push(make(stop.by, loss));
-                        found.len() - 1
-                    }
-                };
+                let known = found[from..].iter().position(|known| known.by == stop.by);
+                let at = known.map_or(found.len(), |at| from + at);
+                if known.is_none() {
+                    found.push(make(stop.by, loss));
+                }
                 found[at].peers.push(&peer.name);
             }
         }

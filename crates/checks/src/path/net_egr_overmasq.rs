@@ -4,6 +4,7 @@ use netprobe::Outcome;
 use report::{Evidence, Finding, Gap, GapReason, Severity, Subject};
 
 use crate::check::{Check, Judgement};
+use crate::rules::net_nat::culprit;
 use crate::shell::on_node;
 use crate::view::{View, translated};
 
@@ -71,19 +72,21 @@ fn finding(view: &View<'_>, by_source: &BTreeMap<&str, Vec<Evidence>>) -> Option
         all if all.len() == sources.len() => (Subject::Cluster, "every node".to_owned()),
         some => (Subject::Cluster, some.join(", ")),
     };
+    // Where the rules of these nodes were read, they say which one it is.
+    let read = view.firewalls.iter().filter(|firewall| names.contains(&firewall.name()));
+    let (rules, hints): (Vec<Evidence>, Vec<Option<String>>) = read.filter_map(culprit).unzip();
+    let look = || {
+        let command = on_node(first, &["iptables-save -t nat"]);
+        format!("look for a rule that masquerades pods without sparing the pods' own range: `{command}`")
+    };
+    let probes = by_source.values().filter_map(|evidence| evidence.first().cloned());
     Some(Finding {
         id: CHECK.id.to_owned(),
         severity: Severity::Error,
         subject,
         summary: format!("pods of {whose} are seen to come from an address that is not theirs"),
-        evidence: by_source
-            .values()
-            .filter_map(|evidence| evidence.first().cloned())
-            .collect(),
-        hint: Some(format!(
-            "look for a rule that masquerades pods without sparing the pods' own range: `{}`",
-            on_node(first, &["iptables-save -t nat"])
-        )),
+        evidence: probes.chain(rules).collect(),
+        hint: Some(hints.into_iter().flatten().next().unwrap_or_else(look)),
         explains: Vec::new(),
     })
 }

@@ -1,5 +1,5 @@
 use netmodel::rules::{Action, Decider, SourceTranslation};
-use report::{Finding, Severity, Subject};
+use report::{Evidence, Finding, Severity, Subject};
 
 use crate::check::{Check, Judgement};
 use crate::firewall::{Firewall, Leg, evidence, joined, repair};
@@ -20,7 +20,7 @@ fn judge(view: &View<'_>) -> Judgement {
         for by in foreign(firewall) {
             match between.iter().find(|(found, _)| *found == by) {
                 Some((_, peers)) if !seen.contains(&firewall.name()) => {
-                    findings.push(over(firewall, &by, peers))
+                    findings.push(over(firewall, &by, peers));
                 }
                 Some(_) | None => findings.push(noted(firewall, &by)),
             }
@@ -79,6 +79,13 @@ fn over(firewall: &Firewall<'_>, by: &Decider<'_>, peers: &[String]) -> Finding 
         hint: Some(repair(node, by, None)),
         explains: Vec::new(),
     }
+}
+
+/// The rule of a node that translates between pods, as evidence and with what to do about it.
+pub(crate) fn culprit(firewall: &Firewall<'_>) -> Option<(Evidence, Option<String>)> {
+    let (by, peers) = between_pods(firewall).into_iter().next()?;
+    let over = over(firewall, &by, &peers);
+    Some((over.evidence.into_iter().next()?, over.hint))
 }
 
 fn noted(firewall: &Firewall<'_>, by: &Decider<'_>) -> Finding {
