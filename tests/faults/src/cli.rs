@@ -162,7 +162,13 @@ fn on_one_lab(
                     score(round.entry)?;
                     round.not_green
                 }
-                Err(error) => Some(format!("{error:#}")),
+                Err(error) => {
+                    let why = format!("{error:#}");
+                    let mut entry = Entry::new(fault);
+                    entry.outcome = Outcome::NotInjected { why: why.clone() };
+                    score(entry)?;
+                    Some(why)
+                }
             };
             plan.green = not_green.is_none();
             borrowed = Some(lab);

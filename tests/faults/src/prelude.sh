@@ -148,6 +148,13 @@ dns_has() {
   done
 }
 
+dns_lacks() {
+  local process
+  for process in $(processes coredns); do
+    if grep -qE -- "$1" "/proc/$process/root/etc/coredns/Corefile"; then return 1; fi
+  done
+}
+
 # restore FILE: applies a workload again as it was, and waits for its pods.
 restore() {
   kubectl apply -f "$1.yaml" > /dev/null

@@ -127,7 +127,10 @@ impl Stage {
 
     /// Applies workloads and waits until their pods are ready.
     pub(crate) fn apply(&self, workloads: &[String]) -> Result<()> {
-        for workload in workloads {
+        let all = ["namespace"]
+            .into_iter()
+            .chain(workloads.iter().map(String::as_str));
+        for workload in all {
             let file = corpus::workload(workload);
             self.kubectl(&["apply", "--filename", &file.to_string_lossy()])?;
         }
