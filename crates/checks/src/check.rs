@@ -2,6 +2,8 @@ use report::{Finding, Gap};
 
 use crate::cni;
 use crate::node;
+use crate::control;
+use crate::egress;
 use crate::path;
 use crate::policy;
 use crate::rules;
@@ -153,6 +155,11 @@ pub const CHECKS: &[&Check] = &[
     &service::net_svc_name::CHECK,
     &service::net_np::CHECK,
     &service::net_lb::CHECK,
+    &egress::net_egr::CHECK,
+    &egress::net_egr_ip::CHECK,
+    &control::net_kubelet::CHECK,
+    &control::net_webhook::CHECK,
+    &control::net_apisvc::CHECK,
     &policy::net_pol_defaultdeny::CHECK,
     &policy::net_pol_svcport::CHECK,
     &policy::net_pol_port::CHECK,

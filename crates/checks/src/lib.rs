@@ -6,7 +6,9 @@
 mod cases;
 mod check;
 mod cni;
+mod control;
 mod coverage;
+mod egress;
 mod firewall;
 mod fold;
 mod guide;

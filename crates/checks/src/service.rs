@@ -27,9 +27,16 @@ fn all_gaps(view: &View<'_>, reach: &Reach) -> Vec<Gap> {
     all
 }
 
-/// A check that a part of the observation decides, where it was asked about.
-fn judged(view: &View<'_>, judge: impl FnOnce(&Reach) -> Vec<report::Finding>) -> Judgement {
-    let Some(reach) = crate::tries::about(view, TOPICS) else {
+/// What ways in and names are judged for.
+const WAYS_IN: &[Topic] = &[Topic::Service, Topic::External, Topic::Path];
+
+/// A check that a part of the observation decides, where one of these topics was asked about.
+fn judged(
+    view: &View<'_>,
+    topics: &[Topic],
+    judge: impl FnOnce(&Reach) -> Vec<report::Finding>,
+) -> Judgement {
+    let Some(reach) = crate::tries::about(view, topics) else {
         return Judgement::not_asked();
     };
     Judgement {

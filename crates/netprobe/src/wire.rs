@@ -38,7 +38,7 @@ pub struct Retry {
     /// The least time between the starts of two retries, in milliseconds.
     pub gap_ms: u64,
     /// How many probes are tried again at the most, chosen so as to cover every target and kind first; the rest keep
-    /// their first outcome. What was not permitted is never tried again.
+    /// their first outcome. What was not permitted is never tried again, nor is a [`Kind::Connect`] that was refused.
     pub most: u32,
 }
 

@@ -13,6 +13,9 @@ pub struct Tried {
     pub way: String,
     /// Address and port, and how they were tried, as `10.96.0.7:80/tcp`.
     pub address: String,
+    /// Whether it was tried only to know what the others mean.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub control: bool,
     /// What is right: `answer`, `refusal`, `silence` or `anything`.
     pub expected: String,
     /// What came of it, by source.

@@ -9,6 +9,8 @@ use plugin::{Failure, OutputArgs};
 
 use crate::alerts::Alerts;
 use crate::explain::Explain;
+use crate::control_plane::ControlPlaneArgs;
+use crate::egress::EgressArgs;
 use crate::guide::{Checks, GuideFlags};
 use crate::policy::PolicyArgs;
 use crate::service::ServiceArgs;
@@ -52,6 +54,12 @@ pub(crate) enum Command {
     /// missing from each other.
     #[command(visible_alias = "svc", after_help = EXIT_STATUS)]
     Service(Box<ServiceArgs>),
+    /// Try what lies outside of the cluster from pods and from their nodes, by address and by name.
+    #[command(after_help = EXIT_STATUS)]
+    Egress(Box<EgressArgs>),
+    /// Try the API servers and kubelets from pods, and look at what the API server calls: webhooks, aggregated APIs.
+    #[command(name = "control-plane", after_help = EXIT_STATUS)]
+    ControlPlane(Box<ControlPlaneArgs>),
     /// Say what NetworkPolicies do to a flow or a pod, or what is wrong with those of a namespace.
     ///
     /// With SRC and DST: whether policies let the flow through, and which rule decides it. With POD: which policies select it. Without

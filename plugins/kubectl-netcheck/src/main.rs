@@ -4,6 +4,8 @@ mod alerts;
 mod args;
 mod bundle;
 mod cleanup;
+mod control_plane;
+mod egress;
 mod explain;
 mod diagnose;
 mod guide;
@@ -33,6 +35,8 @@ fn main() -> ExitCode {
             Command::Diagnose(wanted) => diagnose::run(&args.connection, &wanted, run).await,
             Command::PodToPod(wanted) => pod_to_pod::run(&args.connection, &wanted, run).await,
             Command::Service(wanted) => service::run(&args.connection, &wanted, run).await,
+            Command::Egress(wanted) => egress::run(&args.connection, &wanted, run).await,
+            Command::ControlPlane(wanted) => control_plane::run(&args.connection, &wanted, run).await,
             Command::Policy(wanted) => policy::run(&args.connection, &wanted, run).await,
             Command::Cleanup(wanted) => cleanup::run(&args.connection, &wanted, run).await,
             Command::Checks(wanted) => guide::run(&wanted),

@@ -8,7 +8,7 @@ use report::{Observed, Subject};
 
 use crate::look::Look;
 use crate::session::Session;
-use crate::tries::{pod_places, try_all};
+use crate::tries::{joined, pod_places, try_all};
 
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct ServiceArgs {
@@ -35,7 +35,7 @@ pub(crate) struct ServiceArgs {
 pub(crate) async fn run(connection: &ConnectionArgs, wanted: &ServiceArgs, run: &Run) -> Result<u8, Failure> {
     wanted
         .look
-        .conclude("service", run, observe(connection, wanted, run))
+        .conclude("service", run, Box::pin(observe(connection, wanted, run)))
         .await
 }
 
@@ -267,16 +267,6 @@ async fn sampled(cluster: &Cluster, most: usize) -> ServiceFacts {
             .then(|| format!("{left} more Services: name one to try it, or raise --sample"))
             .into_iter()
             .collect(),
-    }
-}
-
-fn joined<T>(one: Observed<Vec<T>>, other: Observed<Vec<T>>) -> Observed<Vec<T>> {
-    match (one, other) {
-        (Observed::Seen(mut one), Observed::Seen(other)) => {
-            one.extend(other);
-            Observed::Seen(one)
-        }
-        (Observed::Unseen(gap), _) | (_, Observed::Unseen(gap)) => Observed::<Vec<T>>::Unseen(gap),
     }
 }
 

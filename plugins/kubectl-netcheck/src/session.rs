@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use cluster::{Cluster, ConnectionArgs, Identity, NodeRead};
 use observation::{Node, Observation, Phase, Place, Placement, ServerVersion, Stats};
 use plugin::{Failure, OutputArgs, Run, Spinner};
-use probe::{NodeTarget, ProbeError, ProbeOptions, ProbeRun};
+use probe::{NodeTarget, ProbeError, ProbeOptions, ProbeRun, Tier};
 use report::{Gap, GapReason, Observed};
 
 use crate::args::{self, ProbePods};
@@ -148,6 +148,29 @@ impl<'a> Session<'a> {
             }
         };
         Ok((left_out(placement, reads, &selected, choice), value))
+    }
+
+    /// As [`Session::with_pods`], with pods in the network of their nodes: a run of its own, without any capability.
+    ///
+    /// # Errors
+    /// As [`Session::with_pods`].
+    pub(crate) async fn with_host_pods<T>(
+        &mut self,
+        choice: NodeChoice<'_>,
+        work: impl AsyncFnOnce(&ProbeRun, &Spinner) -> T,
+    ) -> Result<(Placement, Option<T>), Failure> {
+        let on_host = ProbeOptions::on_host(&self.options.tool, Tier::HostNetwork);
+        let options = ProbeOptions {
+            tcp_port: on_host.tcp_port,
+            udp_port: on_host.udp_port,
+            twins: false,
+            tier: on_host.tier,
+            ..self.options.clone()
+        };
+        let own = std::mem::replace(&mut self.options, options);
+        let done = self.with_pods(choice, work).await;
+        self.options = own;
+        done
     }
 
     /// What was seen so far. Parts that only some subcommands look at are absent, and theirs to add.

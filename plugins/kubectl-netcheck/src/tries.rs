@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use checks::{ReachPlace, ReachPlan, SourceAnswers};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use observation::{Attempt, Place, Placement, Source, SourceState};
+use observation::{Attempt, Node, Place, Placement, Source, SourceState};
 use plugin::Spinner;
 use probe::ProbeRun;
+use report::Observed;
 
 /// The probe pods that run, as sources.
 pub(crate) fn pod_places(placement: &Placement) -> Vec<ReachPlace> {
@@ -21,6 +22,31 @@ pub(crate) fn pod_places(placement: &Placement) -> Vec<ReachPlace> {
             Place::LeftOut { .. } | Place::Failed(_) => None,
         })
         .collect()
+}
+
+/// The probe pods that run in the network of their nodes, as sources with the addresses of the nodes.
+pub(crate) fn host_places(placement: &Placement, nodes: &[Node]) -> Vec<ReachPlace> {
+    let places = placement.nodes.iter();
+    places
+        .filter_map(|(node, place)| match place {
+            Place::Ready(_) => Some(ReachPlace {
+                source: Source::Host { node: node.clone() },
+                addresses: nodes.iter().find(|it| it.name == *node)?.internal_ips.clone(),
+            }),
+            Place::LeftOut { .. } | Place::Failed(_) => None,
+        })
+        .collect()
+}
+
+/// Both lists as one, or the gap of either.
+pub(crate) fn joined<T>(one: Observed<Vec<T>>, other: Observed<Vec<T>>) -> Observed<Vec<T>> {
+    match (one, other) {
+        (Observed::Seen(mut one), Observed::Seen(other)) => {
+            one.extend(other);
+            Observed::Seen(one)
+        }
+        (Observed::Unseen(gap), _) | (_, Observed::Unseen(gap)) => Observed::Unseen(gap),
+    }
 }
 
 /// Runs the plan, all sources at once.

@@ -7,7 +7,6 @@ const NODE: &str =
 const RULES: &str = "needs the packet rules of nodes, which this check does not read yet";
 const POLICY: &str = "needs NetworkPolicies to be read and evaluated";
 const SERVICE: &str = "needs probes to Services, which are not planned yet";
-const EGRESS: &str = "needs probes to targets outside of the cluster, which are not planned yet";
 const TABLE: &str = "needs the connection-tracking table and its counters of nodes";
 const OBJECTS: &str = "needs API objects that an observation does not hold yet";
 const PATH: &str = "needs the network namespace of an existing pod to be read";
@@ -43,8 +42,8 @@ pub(super) const ROWS: &[Row] = &[
     made("net-np", "NodePorts answer on every node"),
     made("net-lb", "a load balancer's address answers, inside and outside"),
     wanted("net-hostport", "host ports of pods answer", SERVICE),
-    wanted("net-egr", "what a node reaches outside, its pods reach too", EGRESS),
-    wanted("net-egr-ip", "an address outside answers to pods and to nodes", EGRESS),
+    made("net-egr", "what a node reaches outside, its pods reach too"),
+    made("net-egr-ip", "an address outside answers to pods and to nodes"),
     wanted("net-egr-masq", "what leaves the cluster gets an address that is known outside", RULES),
     made("net-egr-overmasq", "pods see each other's own addresses"),
     wanted("net-nat", "which rules translate addresses, and whose they are", RULES),
@@ -91,9 +90,9 @@ pub(super) const ROWS: &[Row] = &[
     wanted("net-pol-suggest", "the least policy that would allow a flow", POLICY),
     wanted("net-pol-diff", "which flows a change of policies has changed", "needs two observations to be compared"),
     wanted("net-pol-other", "policies of other APIs are named, never taken for none", POLICY),
-    wanted("net-kubelet", "the control plane and the kubelets reach each other", "needs probes between nodes and the control plane"),
-    wanted("net-webhook", "admission webhooks can be called", OBJECTS),
-    wanted("net-apisvc", "aggregated APIs can be called", OBJECTS),
+    made("net-kubelet", "the control plane and the kubelets reach each other"),
+    made("net-webhook", "admission webhooks can be called"),
+    made("net-apisvc", "aggregated APIs can be called"),
     wanted("net-perf", "connections and requests are as quick as their way allows", MEASURED),
     wanted("net-perf-res", "neither nodes nor pods are starved of CPU or memory", "needs the metrics API"),
     wanted("net-perf-nic", "network cards drop nothing and are not full", NODE),

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use observation::{Purpose, Source};
 use report::{Finding, Severity};
 
-use super::{evidence, judged, manner, names, works};
+use super::{WAYS_IN, evidence, judged, manner, names, works};
 use crate::check::{Check, Judgement};
 use crate::shell::word;
 use crate::tries::{Row, ServiceRows, by_service, rows};
@@ -18,7 +18,7 @@ pub(crate) static CHECK: Check = Check {
 
 fn judge(view: &View<'_>) -> Judgement {
     let mut tried = false;
-    let mut judgement = judged(view, |reach| {
+    let mut judgement = judged(view, WAYS_IN, |reach| {
         let rows = rows(reach);
         tried = rows.iter().any(is_way_in);
         by_service(reach, &rows).iter().flat_map(of_service).collect()

@@ -4,7 +4,7 @@ use netprobe::Outcome;
 use observation::{Purpose, Source};
 use report::{Finding, Severity, Subject};
 
-use super::{evidence, judged, manner, names, proxy_of, works};
+use super::{WAYS_IN, evidence, judged, manner, names, proxy_of, works};
 use crate::check::{Check, Judgement};
 use crate::tries::{Row, ServiceRows, by_service, rows};
 use crate::view::View;
@@ -18,7 +18,7 @@ pub(crate) static CHECK: Check = Check {
 
 fn judge(view: &View<'_>) -> Judgement {
     let mut tried = false;
-    let mut judgement = judged(view, |reach| {
+    let mut judgement = judged(view, WAYS_IN, |reach| {
         let rows = rows(reach);
         let services = by_service(reach, &rows);
         tried = rows

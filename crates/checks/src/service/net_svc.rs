@@ -5,7 +5,7 @@ use netprobe::Outcome;
 use observation::{Expected, Purpose, Reach, Service, Source};
 use report::{Evidence, Finding, Severity, Subject};
 
-use super::{evidence, judged, label, manner, names, nodes_of, proxy_of, show_service, works};
+use super::{TOPICS, evidence, judged, label, manner, names, nodes_of, proxy_of, show_service, works};
 use crate::check::{Check, Judgement};
 use crate::shell::{on_node, word};
 use crate::tries::{Row, ServiceRows, by_service, endpoint_counts, rows};
@@ -20,7 +20,7 @@ pub(crate) static CHECK: Check = Check {
 };
 
 fn judge(view: &View<'_>) -> Judgement {
-    judged(view, |reach| {
+    judged(view, TOPICS, |reach| {
         let rows = rows(reach);
         let services = by_service(reach, &rows);
         let mut findings = rules(reach, &services);

@@ -1,7 +1,7 @@
 use observation::Purpose;
 use report::{Evidence, Finding, Gap, GapReason, Severity};
 
-use super::{TOPICS, all_gaps, evidence, names, works};
+use super::{WAYS_IN, all_gaps, evidence, names, works};
 use crate::check::{Check, Judgement};
 use crate::tries::{Row, about, by_service, rows};
 use crate::view::View;
@@ -14,7 +14,7 @@ pub(crate) static CHECK: Check = Check {
 };
 
 fn judge(view: &View<'_>) -> Judgement {
-    let Some(reach) = about(view, TOPICS) else {
+    let Some(reach) = about(view, WAYS_IN) else {
         return Judgement::not_asked();
     };
     let all = rows(reach);

@@ -4,7 +4,7 @@ use netprobe::Outcome;
 use observation::{Purpose, Source};
 use report::{Evidence, Finding, Severity, Subject};
 
-use super::{evidence, judged, manner, names, works};
+use super::{TOPICS, evidence, judged, manner, names, works};
 use crate::check::{Check, Judgement};
 use crate::shell::word;
 use crate::tries::{Row, ServiceRows, by_service, rows};
@@ -18,7 +18,7 @@ pub(crate) static CHECK: Check = Check {
 };
 
 fn judge(view: &View<'_>) -> Judgement {
-    judged(view, |reach| {
+    judged(view, TOPICS, |reach| {
         let rows = rows(reach);
         let services = by_service(reach, &rows);
         services

@@ -62,12 +62,17 @@ pub(crate) fn unknown(reach: &Reach) -> String {
 }
 
 fn from(sources: &BTreeSet<&Source>) -> String {
+    let of = |is: fn(&Source) -> bool| sources.iter().filter(|source| is(source)).count();
+    let pods = of(|source| matches!(source, Source::Pod { .. }));
+    let hosts = of(|source| matches!(source, Source::Host { .. }));
     let names: Vec<String> = sources.iter().map(|source| source_name(source)).collect();
-    match names.as_slice() {
-        [] => "from nowhere".to_owned(),
-        [one] if one == "outside" => "from this machine".to_owned(),
-        [one] => format!("from {one}"),
-        many => format!("from {} nodes", many.len()),
+    match (names.as_slice(), pods, hosts) {
+        ([], ..) => "from nowhere".to_owned(),
+        ([one], ..) if one == "outside" => "from this machine".to_owned(),
+        ([one], ..) => format!("from {one}"),
+        (_, pods, 0) => format!("from pods of {pods} nodes"),
+        (_, 0, hosts) => format!("from {hosts} nodes"),
+        (_, pods, hosts) => format!("from pods of {pods} nodes and from {hosts} nodes themselves"),
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct Scene {
     pub(crate) topics: Vec<Topic>,
     /// What is to be tried besides the Services.
     pub(crate) more: Vec<Wanted>,
+    /// Whether the nodes' own networks try as well.
+    pub(crate) hosts: bool,
 }
 
 impl Scene {
@@ -60,6 +62,7 @@ impl Scene {
             },
             topics: vec![Topic::Service],
             more: Vec::new(),
+            hosts: false,
         }
     }
 
@@ -79,12 +82,16 @@ impl Scene {
 
     /// Where the probe pods are.
     pub(crate) fn places(&self) -> Vec<From> {
-        (1..=self.nodes)
-            .map(|node| From {
-                source: Source::Pod { node: name(node) },
-                addresses: vec![[10, 244, node, 2].into()],
-            })
-            .collect()
+        let pod = |node| From {
+            source: Source::Pod { node: name(node) },
+            addresses: vec![[10, 244, node, 2].into()],
+        };
+        let host = |node| From {
+            source: Source::Host { node: name(node) },
+            addresses: vec![[172, 30, 0, 10 + node].into()],
+        };
+        let hosts = if self.hosts { self.nodes } else { 0 };
+        (1..=self.nodes).map(pod).chain((1..=hosts).map(host)).collect()
     }
 
     pub(crate) fn node_objects(&self) -> Vec<Node> {

@@ -1,17 +1,17 @@
 //! The rows as a report shows them.
 
 use netprobe::Kind;
-use observation::{Attempt, Expected, Purpose, Reach, Source};
+use observation::{Attempt, Expected, Purpose, Reach, Source, Topic};
 use report::{Tried, TriedFrom};
 
 use super::{is_right, rows};
 
-/// The rows of the report. Controls that are well are not shown: they say nothing.
+/// The rows of the report.
 pub(crate) fn tried(reach: &Reach) -> Vec<Tried> {
     rows(reach)
         .iter()
-        .filter(|row| !(is_control(&row.sample.purpose) && row.failing().is_empty()))
         .map(|row| Tried {
+            control: is_control(reach, row.sample),
             subject: row.sample.subject.clone(),
             way: way(&row.sample.purpose),
             address: format!("{}/{}", row.sample.address, kind_name(&row.sample.kind)),
@@ -34,8 +34,14 @@ pub(crate) fn count_attempts(reach: &Reach) -> Option<u64> {
     u64::try_from(reach.attempts.len()).ok()
 }
 
-fn is_control(purpose: &Purpose) -> bool {
-    matches!(purpose, Purpose::ClosedPort { .. })
+/// Whether it was tried only to know what the others mean.
+fn is_control(reach: &Reach, attempt: &Attempt) -> bool {
+    match attempt.purpose {
+        Purpose::ClosedPort { .. } => true,
+        Purpose::ProbePod { .. } => !reach.topics.contains(&Topic::Performance),
+        Purpose::ClusterIp => !reach.asked.contains(&attempt.subject),
+        _ => false,
+    }
 }
 
 fn expected(attempt: &Attempt) -> &'static str {

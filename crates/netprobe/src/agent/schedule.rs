@@ -143,7 +143,7 @@ impl Schedule {
     pub(crate) fn ended(&mut self, index: usize, sample: Sample, now: Duration) {
         self.under_way -= 1;
         let is_ok = sample.outcome.is_ok();
-        let may_retry = !matches!(sample.outcome, Outcome::NotPermitted { .. });
+        let may_retry = may_retry(&self.probes[index].kind, &sample.outcome);
         self.samples[index].push(sample);
         let is_full = self.samples[index].len() >= self.count(index);
         let gap = self.gap();
@@ -209,6 +209,15 @@ impl Schedule {
             next_start,
             waiting: VecDeque::new(),
         };
+    }
+}
+
+/// Whether a second try could come to something else. Whatever is no agent may refuse by right, and then has said so.
+fn may_retry(kind: &Kind, outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::NotPermitted { .. } => false,
+        Outcome::Refused { .. } => !matches!(kind, Kind::Connect { .. }),
+        _ => true,
     }
 }
 

@@ -14,6 +14,10 @@ const MOST_ROWS: usize = 24;
 
 /// Appends the table. `whole` shows every row.
 pub(super) fn write_tried(out: &mut String, pen: Pen, tried: &[Tried], header: bool, whole: bool) {
+    // What was tried only to compare with says nothing while it is well.
+    let is_news =
+        |row: &&Tried| !row.control || whole || row.results.iter().any(|it| it.as_expected == Some(false));
+    let tried: Vec<&Tried> = tried.iter().filter(is_news).collect();
     if tried.is_empty() {
         return;
     }
@@ -25,7 +29,7 @@ pub(super) fn write_tried(out: &mut String, pen: Pen, tried: &[Tried], header: b
     let columns: Option<Vec<&str>> =
         (sources.len() <= MOST_SOURCES).then(|| sources.iter().copied().collect());
     let mut subjects: Vec<&Subject> = Vec::new();
-    for row in tried {
+    for row in &tried {
         if !subjects.contains(&&row.subject) {
             subjects.push(&row.subject);
         }
@@ -237,6 +241,7 @@ mod tests {
             subject: Subject::node("node1"),
             way: "kubelet".into(),
             address: "192.0.2.1:10250/tcp".into(),
+            control: false,
             expected: "answer".into(),
             results,
         }
@@ -290,6 +295,16 @@ mod tests {
             .collect();
         let table = text(&[row(well)]);
         assert!(table.contains("40 of 40 sources 0.3/0.9ms"), "{table}");
+    }
+
+    #[test]
+    fn what_was_tried_to_compare_with_is_shown_where_it_is_not_well() {
+        let control = |fails| Tried {
+            control: true,
+            ..row(vec![from("node1".into(), fails)])
+        };
+        assert_eq!(text(&[control(false)]), "");
+        assert!(text(&[control(true)]).contains("✗ timeout"));
     }
 
     #[test]

@@ -322,3 +322,32 @@ proptest! {
         prop_assert_eq!(starts.len(), answers.iter().map(|answer| answer.samples.len()).sum::<usize>());
     }
 }
+
+#[test]
+fn a_connection_that_was_refused_is_not_tried_again_and_a_silent_one_is() {
+    let connect = Kind::Connect { linger_ms: 0 };
+    let probes = vec![
+        probe(1, "10.0.0.1:1", connect.clone(), 1),
+        probe(2, "10.0.0.2:1", connect, 1),
+        probe(3, "10.0.0.3:1", Kind::Tcp, 1),
+    ];
+    let retry = Some(Retry { gap_ms: 0, most: 9 });
+    let mut schedule = schedule(9, retry, probes);
+    for _ in 0..3 {
+        assert!(matches!(schedule.next(Duration::ZERO), Step::Start(_)));
+    }
+    let refused = Sample {
+        outcome: Outcome::Refused {
+            offender: None,
+            after_us: 1,
+        },
+        ..sample(false, false)
+    };
+    schedule.ended(0, refused.clone(), Duration::ZERO);
+    schedule.ended(1, sample(false, false), Duration::ZERO);
+    schedule.ended(2, refused, Duration::ZERO);
+    let answered: Vec<u32> = schedule.answers().iter().map(|answer| answer.id).collect();
+    assert_eq!(answered, [1]);
+    assert_eq!(schedule.next(Duration::ZERO), Step::Start(1));
+    assert_eq!(schedule.next(Duration::ZERO), Step::Start(2));
+}
