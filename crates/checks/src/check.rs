@@ -122,6 +122,7 @@ pub const CHECKS: &[&Check] = &[
     &rules::ep_rule_backends::CHECK,
     &rules::ep_rule_hook::CHECK,
     &rules::ep_rule_missing::CHECK,
+    &rules::ep_rule_stale_ep::CHECK,
     &rules::net_loss::CHECK,
     &rules::net_mtu_pmtud::CHECK,
     &rules::net_fw::CHECK,

@@ -26,8 +26,10 @@ pub(crate) use tunnel::{Loss, TunnelStop};
 #[derive(Debug)]
 pub(crate) struct Firewall<'a> {
     pub(crate) node: &'a Node,
-    /// The other nodes.
+    /// Other nodes: all of them, or those to ask about.
     pub(crate) peers: Vec<&'a Node>,
+    /// How many other nodes there are.
+    pub(crate) others: usize,
     pub(crate) reads: &'a NodeReads,
     pub(crate) rules: NodeRules,
     /// What of the rules could not be read. Who finds nothing has these gaps.
@@ -46,13 +48,11 @@ impl<'a> Firewall<'a> {
                     Observed::Unseen(_) => return None,
                 };
                 let (rules, gaps) = reading::read(&node.name, reads);
+                let others = nodes.iter().copied().filter(|peer| peer.name != node.name);
                 Some(Self {
                     node,
-                    peers: nodes
-                        .iter()
-                        .copied()
-                        .filter(|peer| peer.name != node.name)
-                        .collect(),
+                    peers: flows::asked(others.collect(), &rules),
+                    others: nodes.len() - 1,
                     reads,
                     rules,
                     gaps,

@@ -7,6 +7,7 @@ pub(crate) mod cni_encap_port;
 pub(crate) mod ep_rule_backends;
 pub(crate) mod ep_rule_hook;
 pub(crate) mod ep_rule_missing;
+pub(crate) mod ep_rule_stale_ep;
 pub(crate) mod net_ct_notrack;
 pub(crate) mod net_egr_masq;
 pub(crate) mod net_forward;

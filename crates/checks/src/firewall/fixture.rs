@@ -123,6 +123,11 @@ impl Fixture {
         })
     }
 
+    /// Puts one text for another, wherever it stands.
+    pub(crate) fn exchange(self, node: &str, old: &str, new: &str) -> Self {
+        self.change(node, |text| text.replace(old, new))
+    }
+
     /// Takes away all rules in which this stands.
     pub(crate) fn without(self, node: &str, part: &str) -> Self {
         self.change(node, |text| {

@@ -1,10 +1,10 @@
-use netmodel::rules::{AddressRange, Packet};
+use netmodel::rules::{AddressRange, NodeRules, Packet, Rule, Test};
 use observation::Node;
 
 use super::{Firewall, address, pods};
 
-/// So many other nodes are asked about. A rule that concerns one pair of nodes alone is rare, and each pair costs walks.
-const PEERS: usize = 24;
+/// So many other nodes are asked about: rules rarely tell nodes apart, and each of them costs walks.
+const PEERS: usize = 8;
 
 /// Any address that is outside of every cluster, and in no list of addresses that agents leave untranslated.
 const OUTSIDE_V4: &str = "1.1.1.1";
@@ -28,6 +28,37 @@ pub(crate) enum Leg<'a> {
     Outward,
 }
 
+/// The other nodes to ask about: first those that some rule of nobody known names, then any.
+pub(super) fn asked<'a>(mut others: Vec<&'a Node>, rules: &NodeRules) -> Vec<&'a Node> {
+    if others.len() > PEERS {
+        let strange = rules
+            .rules()
+            .filter(|by| !by.owner().is_cluster())
+            .filter_map(|by| by.rule);
+        let tests = strange.flat_map(Rule::matches).map(|wanted| &wanted.test);
+        let named: Vec<AddressRange> = tests
+            .filter_map(|test| match test {
+                Test::Source(ranges) | Test::Destination(ranges) => Some(ranges),
+                _ => None,
+            })
+            .flatten()
+            .copied()
+            .collect();
+        let is_named = |node: &Node| {
+            let own = [true, false]
+                .into_iter()
+                .filter_map(|v4| pods(node, v4))
+                .map(AddressRange::from);
+            let own = own.chain(node.internal_ips.iter().copied().map(AddressRange::from));
+            own.into_iter()
+                .any(|own| named.iter().any(|named| own.covers(named)))
+        };
+        others.sort_by_key(|node| !is_named(node));
+        others.truncate(PEERS);
+    }
+    others
+}
+
 impl<'a> Firewall<'a> {
     /// What the node has to forward, by TCP and UDP and to any port.
     pub(crate) fn forwarded(&self) -> Vec<Flow<'a>> {
@@ -40,7 +71,7 @@ impl<'a> Firewall<'a> {
         };
         let inside = self.pod_interface(v4);
         let mut flows = Vec::new();
-        for peer in self.peers.iter().take(PEERS) {
+        for peer in &self.peers {
             let Some(theirs) = pods(peer, v4).map(AddressRange::from) else {
                 continue;
             };
@@ -99,7 +130,7 @@ impl<'a> Firewall<'a> {
 
     fn outer(&self, packet: impl Fn(AddressRange, AddressRange) -> Packet) -> Vec<(&'a Node, Packet)> {
         let mut packets = Vec::new();
-        for peer in self.peers.iter().take(PEERS) {
+        for peer in &self.peers {
             // The tunnel runs over the family of the nodes' first addresses.
             let Some(v4) = self.node.internal_ips.first().map(std::net::IpAddr::is_ipv4) else {
                 continue;

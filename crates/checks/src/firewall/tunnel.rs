@@ -29,8 +29,10 @@ pub(crate) struct TunnelStop<'f> {
     pub(crate) inbound: bool,
     /// The other ends that are concerned.
     pub(crate) peers: Vec<&'f str>,
-    /// Whether these are all.
+    /// Whether these are all that were asked about.
     pub(crate) is_every_peer: bool,
+    /// Whether all other nodes were asked about.
+    pub(crate) is_whole: bool,
 }
 
 impl TunnelStop<'_> {
@@ -38,7 +40,8 @@ impl TunnelStop<'_> {
     pub(crate) fn ends(&self) -> String {
         let way = if self.inbound { "from" } else { "to" };
         if self.is_every_peer {
-            format!("{way} all other nodes")
+            let all = if self.is_whole { "all " } else { "" };
+            format!("{way} {all}other nodes")
         } else {
             format!("{way} {}", super::joined(&self.peers))
         }
@@ -103,6 +106,7 @@ impl Firewall<'_> {
                         inbound,
                         peers: Vec::new(),
                         is_every_peer: false,
+                        is_whole: self.peers.len() == self.others,
                     });
                 }
                 for stop in &mut found[from..] {

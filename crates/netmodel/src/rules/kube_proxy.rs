@@ -1,6 +1,7 @@
 //! What kube-proxy has written: its hooks, its chains, and the addresses that it sends Services to.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 
 use super::action::Action;
 use super::decider::Decider;
@@ -188,6 +189,70 @@ fn is_of_service(chain: &str) -> bool {
 fn service_name(comment: &str) -> Option<String> {
     let word = comment.split_ascii_whitespace().next()?;
     word.contains('/').then(|| word.to_owned())
+}
+
+/// A chain of one endpoint that leads to another address.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BentEndpoint<'a> {
+    /// The Service port as kube-proxy names it in comments; `None` where there is no comment.
+    pub service: Option<String>,
+    /// Whose chain it is, by the rule that marks the endpoint's own packets.
+    pub address: AddressRange,
+    /// Where it leads, as the rule writes it: `10.244.2.250:8080`.
+    pub leads_to: String,
+    /// The rule that leads there.
+    pub by: Decider<'a>,
+}
+
+/// Chains of endpoints (`KUBE-SEP-…`) whose two rules are not of the same address. kube-proxy writes both at once, so
+/// something else has changed one.
+pub fn bent_endpoints(set: &RuleSet) -> Vec<BentEndpoint<'_>> {
+    let mut found = Vec::new();
+    for (table, chain) in set.chains() {
+        if !chain.name.starts_with("KUBE-SEP-") {
+            continue;
+        }
+        let sources = chain
+            .rules
+            .iter()
+            .flat_map(Rule::matches)
+            .filter_map(|wanted| match &wanted.test {
+                Test::Source(ranges) => ranges.first().copied(),
+                _ => None,
+            });
+        let Some(address) = sources.into_iter().next() else {
+            continue;
+        };
+        for rule in &chain.rules {
+            let targets = rule.actions().filter_map(|action| match action {
+                Action::Dnat(to) => to.first(),
+                _ => None,
+            });
+            for leads_to in targets {
+                if destination(leads_to).is_some_and(|to| to != address.first) {
+                    let comments = chain.rules.iter().filter_map(|rule| rule.comment.as_deref());
+                    found.push(BentEndpoint {
+                        service: comments.into_iter().find_map(service_name),
+                        address,
+                        leads_to: leads_to.clone(),
+                        by: Decider {
+                            view: set.view,
+                            table,
+                            chain,
+                            rule: Some(rule),
+                        },
+                    });
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The address of `10.244.1.7:8080`, `[fd00::7]:8080` or `10.244.1.7`.
+fn destination(text: &str) -> Option<IpAddr> {
+    let socket = text.parse::<SocketAddr>().ok().map(|socket| socket.ip());
+    socket.or_else(|| text.parse().ok())
 }
 
 /// The Service ports that a set implements at their ClusterIPs, each with its endpoints.

@@ -81,6 +81,22 @@ fn an_emptied_or_missing_chain_is_a_dead_end() {
 }
 
 #[test]
+fn an_endpoint_that_was_bent_by_hand_is_found() {
+    assert_eq!(bent_endpoints(&saved(IPTABLES)), []);
+    let bent = saved(&IPTABLES.replace(
+        "--to-destination 10.244.1.2:8080",
+        "--to-destination 10.244.2.250:8080",
+    ));
+    let found = bent_endpoints(&bent);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].service.as_deref(), Some("shop/web:http"));
+    assert_eq!(
+        (found[0].address.to_string(), found[0].leads_to.as_str()),
+        ("10.244.1.2".into(), "10.244.2.250:8080")
+    );
+}
+
+#[test]
 fn service_ports_have_their_endpoints_in_both_modes() {
     let port = |ports: &[ServicePort], name: &str| {
         let found = ports.iter().find(|port| port.name.as_deref() == Some(name));

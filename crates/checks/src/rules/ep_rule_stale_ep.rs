@@ -1,0 +1,202 @@
+use std::collections::BTreeMap;
+
+use netmodel::rules::{BentEndpoint, NodeRules, ServicePort, bent_endpoints, service_ports};
+use report::{Evidence, Finding, Severity, Subject};
+
+use crate::check::{Check, Judgement};
+use crate::firewall::{Firewall, joined, restart};
+use crate::shell::on_node;
+use crate::view::View;
+
+/// Rules of a node lead a Service to an address that is none of its endpoints: one of them was changed by hand, or kube-proxy
+/// of that node has not written any for long, and other nodes know better.
+pub(crate) static CHECK: Check = Check {
+    id: "ep-rule-stale-ep",
+    claim: "no node leads a Service to an address that is none of its endpoints",
+    judge,
+};
+
+/// So many other nodes must agree before one that differs from them is the one that is wrong.
+const AGREEING: usize = 2;
+/// So many others are asked at most.
+const ASKED: usize = 4;
+
+/// The Service ports of a node, by address, protocol and port.
+type Ports = BTreeMap<(String, Option<u8>, Option<u16>), ServicePort>;
+
+fn judge(view: &View<'_>) -> Judgement {
+    let all: Vec<(&Firewall<'_>, Ports)> = view
+        .firewalls
+        .iter()
+        .map(|firewall| (firewall, ports(&firewall.rules)))
+        .collect();
+    super::proxied(view, |firewall, findings, _| {
+        let bent: Vec<BentEndpoint<'_>> = firewall.rules.sets.iter().flat_map(bent_endpoints).collect();
+        findings.extend(bent.iter().map(|endpoint| changed(firewall, endpoint)));
+        if bent.is_empty() {
+            findings.extend(stale(firewall, &all));
+        }
+    })
+}
+
+/// Service ports whose endpoints must be the same on every node: without those that serve only what is on the node itself.
+fn ports(rules: &NodeRules) -> Ports {
+    let ports = rules.sets.iter().flat_map(service_ports);
+    let shared =
+        ports.filter(|port| !port.chain.starts_with("KUBE-SVL-") && !port.chain.starts_with("local-"));
+    let keyed = shared.filter_map(|port| Some(((port.address?.to_string(), port.protocol, port.port), port)));
+    keyed.collect()
+}
+
+fn changed(firewall: &Firewall<'_>, endpoint: &BentEndpoint<'_>) -> Finding {
+    let node = firewall.name();
+    let service = endpoint
+        .service
+        .as_deref()
+        .map_or_else(String::new, |name| format!(" of Service port {name}"));
+    let (address, leads_to) = (endpoint.address, &endpoint.leads_to);
+    Finding {
+        id: CHECK.id.to_owned(),
+        severity: Severity::Error,
+        subject: Subject::node(node),
+        summary: format!("{node} sends connections to endpoint {address}{service} to {leads_to} instead"),
+        evidence: vec![Evidence::command(
+            format!("{} stands in the chain of {address}", endpoint.by),
+            on_node(node, &[&endpoint.by.command()]),
+        )],
+        hint: Some(rewriting(node)),
+        explains: Vec::new(),
+    }
+}
+
+fn rewriting(node: &str) -> String {
+    format!(
+        "kube-proxy of {node} writes all chains when it starts; see that it can reach the API, then restart it: `{}`",
+        restart(node)
+    )
+}
+
+/// What the node has and none of its like has, of Services that all of them see alike. Nodes of one zone are alike: kube-proxy
+/// may keep traffic within a zone.
+fn stale(firewall: &Firewall<'_>, all: &[(&Firewall<'_>, Ports)]) -> Option<Finding> {
+    let node = firewall.name();
+    let own = all
+        .iter()
+        .find(|(known, _)| known.name() == node)
+        .map(|(_, ports)| ports)?;
+    let is_alike = |other: &Firewall<'_>| other.name() != node && other.node.zone == firewall.node.zone;
+    let alike: Vec<&(&Firewall<'_>, Ports)> = all
+        .iter()
+        .filter(|(other, ports)| is_alike(other) && !ports.is_empty())
+        .take(ASKED)
+        .collect();
+    if alike.len() < AGREEING {
+        return None;
+    }
+    let mut extra: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (key, port) in own {
+        let mut others = alike.iter().map(|(_, ports)| ports.get(key));
+        let Some(Some(first)) = others.next() else {
+            continue;
+        };
+        let agree = others.all(|other| other.is_some_and(|other| other.endpoints == first.endpoints));
+        let only_here: Vec<String> = port.endpoints.difference(&first.endpoints).cloned().collect();
+        if agree && !only_here.is_empty() {
+            let name = port.name.clone().unwrap_or_else(|| port.chain.clone());
+            extra.entry(name).or_default().extend(only_here);
+        }
+    }
+    let (service, endpoints) = extra.first_key_value()?;
+    let more = match extra.len() {
+        1 => String::new(),
+        several => format!(", and so for {} more Service ports", several - 1),
+    };
+    let names: Vec<&str> = endpoints.iter().map(String::as_str).collect();
+    let others: Vec<&str> = alike.iter().map(|(other, _)| other.name()).collect();
+    let lists = joined(&names);
+    Some(Finding {
+        id: CHECK.id.to_owned(),
+        severity: Severity::Error,
+        subject: Subject::node(node),
+        summary: format!(
+            "{node} sends connections to Service port {service} to {lists}, which no other node does{more}"
+        ),
+        evidence: vec![Evidence::command(
+            format!(
+                "rules of {node} lead {service} to {lists}; those of {} do not",
+                joined(&others)
+            ),
+            on_node(node, &["iptables-save -t nat", "nft list table ip kube-proxy"]),
+        )],
+        hint: Some(rewriting(node)),
+        explains: Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::firewall::fixture::Fixture;
+    use crate::shown;
+
+    #[test]
+    fn a_rule_that_was_changed_by_hand_is_found() {
+        let observation = Fixture::healthy()
+            .exchange(
+                "node1",
+                "--to-destination 10.244.1.2:8080",
+                "--to-destination 10.244.2.250:8080",
+            )
+            .observe();
+        let findings = shown::finds(&CHECK, &observation);
+        assert_eq!(findings.len(), 1);
+        assert_eq!(
+            findings[0].summary,
+            "node1 sends connections to endpoint 10.244.1.2 of Service port shop/web:http to 10.244.2.250:8080 instead"
+        );
+    }
+
+    #[test]
+    fn a_node_that_others_disagree_with_is_found() {
+        let observation = Fixture::healthy()
+            .exchange("node2", "10.244.2.3", "10.244.2.77")
+            .observe();
+        let findings = shown::finds(&CHECK, &observation);
+        assert_eq!(findings.len(), 1);
+        assert_eq!(
+            findings[0].summary,
+            "node2 sends connections to Service port shop/web:http to 10.244.2.77:8080, which no other node does"
+        );
+    }
+
+    #[test]
+    fn two_nodes_that_disagree_tell_nothing() {
+        let mut observation = Fixture::healthy()
+            .exchange("node2", "10.244.2.3", "10.244.2.77")
+            .observe();
+        observation.node_evidence.remove("node3");
+        assert_eq!(judge(&View::new(&observation)).findings, []);
+    }
+
+    #[test]
+    fn nodes_of_several_zones_may_differ() {
+        let mut observation = Fixture::healthy()
+            .exchange("node2", "10.244.2.3", "10.244.2.77")
+            .observe();
+        if let report::Observed::Seen(nodes) = &mut observation.nodes {
+            nodes[1].zone = Some("b".into());
+        }
+        assert_eq!(judge(&View::new(&observation)).findings, []);
+    }
+
+    #[test]
+    fn healthy_nodes_pass_in_both_modes() {
+        shown::passes(&CHECK, &Fixture::healthy().observe());
+        shown::passes(&CHECK, &Fixture::nftables().observe());
+    }
+
+    #[test]
+    fn rules_that_could_not_be_read_are_a_gap() {
+        shown::cannot_tell(&CHECK, &Fixture::healthy().unread("node1").observe());
+    }
+}
