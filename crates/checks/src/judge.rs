@@ -9,7 +9,8 @@ use std::cmp::Reverse;
 use observation::Observation;
 use report::{CheckResult, Finding, PhaseStats, ProbePodInfo, Report, Stats, Target};
 
-use crate::check::CHECKS;
+use crate::causes::{self, Found};
+use crate::check::{CHECKS, Judgement};
 use crate::localise::place;
 use crate::tries::{count_attempts, tried};
 use crate::view::View;
@@ -31,10 +32,11 @@ pub fn judge(observation: &Observation, options: &JudgeOptions) -> Report {
         .map(|check| (check, (check.judge)(&view)))
         .filter(|(_, judgement)| judgement.is_asked())
         .collect();
-    let mut findings: Vec<Finding> = judgements
+    let found: Vec<Found> = judgements
         .iter()
-        .flat_map(|(_, judgement)| judgement.findings.iter().cloned())
+        .flat_map(|(_, judgement)| found(judgement))
         .collect();
+    let mut findings: Vec<Finding> = found.iter().map(|found| found.finding.clone()).collect();
     findings.sort_by_key(|finding| Reverse(finding.severity));
     let checks: Vec<CheckResult> = judgements
         .into_iter()
@@ -43,9 +45,10 @@ pub fn judge(observation: &Observation, options: &JudgeOptions) -> Report {
             None => CheckResult::judged(check.id, check.claim, &findings, judgement.gaps),
         })
         .collect();
+    let causes = causes::explain(&view, &found, &checks);
     let answer = match (&view.scene, options.command.as_str()) {
         (Some(scene), "policy") => crate::scene::answer(scene, &findings, &checks),
-        _ => answer::answer(&view, &findings, &checks),
+        _ => answer::answer(&view, &causes, &findings, &checks),
     };
     let mut report = Report::new(
         &options.tool,
@@ -54,6 +57,7 @@ pub fn judge(observation: &Observation, options: &JudgeOptions) -> Report {
         findings,
         checks,
     );
+    report.root_causes = causes;
     report.taken_at = Some(observation.taken_at.clone());
     report.localisation = view.faults.iter().map(|fault| place(&view, fault)).collect();
     report.matrix = matrix::matrix(&view);
@@ -68,6 +72,17 @@ pub fn judge(observation: &Observation, options: &JudgeOptions) -> Report {
     report.notes = notes::notes(&view);
     report.stats = stats(&view);
     report
+}
+
+/// The findings of a check, each with the probes that fail because of it.
+fn found(judgement: &Judgement) -> impl Iterator<Item = Found> {
+    judgement.findings.iter().enumerate().map(|(index, finding)| {
+        let breaks = judgement.breaks.iter().find(|(of, _)| *of == index);
+        Found {
+            finding: finding.clone(),
+            breaks: breaks.map(|(_, breaks)| breaks.clone()),
+        }
+    })
 }
 
 fn target(observation: &Observation, options: &JudgeOptions) -> Target {

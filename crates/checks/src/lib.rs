@@ -4,6 +4,7 @@
 
 #[cfg(test)]
 mod cases;
+mod causes;
 mod check;
 mod cni;
 mod control;

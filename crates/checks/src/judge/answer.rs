@@ -2,11 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use report::{CheckResult, Finding, Protocol, Severity, Verdict};
+use report::{CheckResult, Finding, Protocol, RootCause, Severity, Verdict};
 
 use crate::view::View;
 
-pub(super) fn answer(view: &View<'_>, findings: &[Finding], checks: &[CheckResult]) -> String {
+pub(super) fn answer(
+    view: &View<'_>,
+    causes: &[RootCause],
+    findings: &[Finding],
+    checks: &[CheckResult],
+) -> String {
     let verdict = checks
         .iter()
         .map(CheckResult::verdict)
@@ -23,7 +28,12 @@ pub(super) fn answer(view: &View<'_>, findings: &[Finding], checks: &[CheckResul
             let Counts {
                 answered, planned, ..
             } = counts(view);
-            let what = list(findings, Severity::Error);
+            let what = match causes {
+                [] => list(findings, Severity::Error),
+                [one] => one.summary.clone(),
+                [one, other] => format!("{}; {}", one.summary, other.summary),
+                [one, rest @ ..] => format!("{}; and {} causes more", one.summary, rest.len()),
+            };
             if answered == planned {
                 what
             } else {

@@ -5,15 +5,26 @@ use std::fmt::Write as _;
 use super::RenderOptions;
 use super::grid::{Shown, figure, matrix_table, pair, single};
 use super::pen::{Pen, Tone, pad};
-use super::stanza::write_finding;
+use super::stanza::{write_cause, write_finding};
 use super::summary::summary;
 use super::tried::write_tried;
-use crate::{FamilyMatrix, Matrix, MatrixCell, Note, NoteKind, Protocol, Report, Severity, Stats, Verdict};
+use crate::{
+    FamilyMatrix, Finding, Matrix, MatrixCell, Note, NoteKind, Protocol, Report, RootCause, Severity, Stats,
+    Verdict,
+};
 
 pub(super) fn page(report: &Report, options: &RenderOptions, wide: bool) -> String {
     let pen = Pen::new(options);
     let mut out = String::new();
     write_answer(&mut out, pen, report);
+    for cause in report
+        .root_causes
+        .iter()
+        .filter(|cause| !is_placed(report, cause))
+    {
+        out.push('\n');
+        write_cause(&mut out, pen, cause, &follows(report, cause));
+    }
     if let Some(matrix) = &report.matrix {
         write_matrices(&mut out, pen, matrix, options, wide);
     }
@@ -23,7 +34,11 @@ pub(super) fn page(report: &Report, options: &RenderOptions, wide: bool) -> Stri
         .iter()
         .filter(|finding| finding.severity > Severity::Note)
         .count();
-    for finding in report.findings() {
+    let told = |finding: &&Finding| {
+        let mut causes = report.root_causes.iter();
+        !causes.any(|cause| tells(cause, finding) && !(cause.id == finding.id && is_placed(report, cause)))
+    };
+    for finding in report.findings().iter().filter(told) {
         let place = report
             .localisation
             .iter()
@@ -43,6 +58,29 @@ pub(super) fn page(report: &Report, options: &RenderOptions, wide: bool) -> Stri
         write_stats(&mut out, pen, &report.stats);
     }
     out
+}
+
+/// Whether a cause is itself what the matrix shows: then its finding says more, with the place.
+fn is_placed(report: &Report, cause: &RootCause) -> bool {
+    let mut places = report.localisation.iter();
+    places.any(|place| place.check == cause.id && place.sentence == cause.summary)
+}
+
+/// Whether a cause says what a finding says: it is the cause, or follows from it.
+fn tells(cause: &RootCause, finding: &Finding) -> bool {
+    let is_cause =
+        cause.id == finding.id && cause.subject == finding.subject && cause.summary == finding.summary;
+    is_cause || cause.explains.contains(&finding.id)
+}
+
+/// What follows from a cause, in a sentence each.
+fn follows<'a>(report: &'a Report, cause: &RootCause) -> Vec<&'a str> {
+    report
+        .findings()
+        .iter()
+        .filter(|finding| finding.severity > Severity::Note && cause.explains.contains(&finding.id))
+        .map(|finding| finding.summary.as_str())
+        .collect()
 }
 
 fn write_answer(out: &mut String, pen: Pen, report: &Report) {
@@ -161,10 +199,19 @@ fn write_unseen(out: &mut String, pen: Pen, report: &Report) {
 }
 
 fn write_skipped(out: &mut String, pen: Pen, report: &Report) {
-    let checks = report
-        .checks()
-        .iter()
-        .filter_map(|check| Some(format!("{}: {}", check.id, check.skip_reason()?)));
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for check in report.checks() {
+        let Some(reason) = check.skip_reason() else {
+            continue;
+        };
+        match reasons.iter_mut().find(|(same, _)| *same == reason) {
+            Some((_, ids)) => ids.push(&check.id),
+            None => reasons.push((reason, vec![&check.id])),
+        }
+    }
+    let checks = reasons
+        .into_iter()
+        .map(|(reason, ids)| format!("{}: {reason}", ids.join(", ")));
     let notes = report.notes.iter().filter(|note| note.kind == NoteKind::Skipped);
     let lines: Vec<(String, Option<&String>)> = notes
         .map(|note| (note.text.clone(), note.hint.as_ref()))

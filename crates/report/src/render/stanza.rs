@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::pen::{Pen, Tone};
-use crate::{Direction, Evidence, Finding, Localisation, Origin, Scope};
+use crate::{Confidence, Direction, Evidence, Finding, Localisation, Origin, RootCause, Scope, Severity};
 
 /// So much evidence is printed; the rest is counted.
 const MOST_EVIDENCE: usize = 4;
@@ -60,6 +60,51 @@ pub(super) fn write_finding(
         "docs/checks.md"
     };
     sheet.labelled("more", Tone::Faint, &format!("{document}#{}", finding.id));
+}
+
+/// Appends a root cause: where it is and how sure, how it is known, what it is not, what repairs it, and what follows from
+/// it.
+pub(super) fn write_cause(out: &mut String, pen: Pen, cause: &RootCause, follows: &[&str]) {
+    let mark = pen.severity_mark(Severity::Error);
+    let (sure, reason) = match &cause.confidence {
+        Confidence::Certain { reason } => ("certain", reason),
+        Confidence::Likely { reason } => ("likely", reason),
+        Confidence::Suspect { reason } => ("suspect", reason),
+    };
+    let subject = cause.subject.to_string();
+    let title = format!("cause: {}", cause.summary);
+    write_title(
+        out,
+        pen,
+        Tone::of_severity(Severity::Error),
+        mark,
+        &title,
+        &subject,
+    );
+    let mut sheet = Sheet { out, pen };
+    sheet.labelled("sure", Tone::Plain, &format!("{sure}: {reason}"));
+    for evidence in cause.evidence.iter().take(MOST_EVIDENCE) {
+        sheet.evidence(evidence);
+    }
+    let more = cause.evidence.len().saturating_sub(MOST_EVIDENCE);
+    if more > 0 {
+        sheet.labelled("", Tone::Faint, &format!("… and {more} more"));
+    }
+    for consequence in follows {
+        sheet.labelled("so", Tone::Plain, consequence);
+    }
+    for other in &cause.ruled_out {
+        sheet.labelled("not", Tone::Plain, &format!("{}: {}", other.cause, other.by));
+    }
+    match cause.fix.as_deref().map(ending_in_command) {
+        Some((fix, Some(command))) => sheet.command("fix", fix, command),
+        Some((fix, None)) => sheet.labelled("fix", Tone::Plain, fix),
+        None => {}
+    }
+    if let Some(verify) = &cause.verify {
+        sheet.command("verify", "", verify);
+    }
+    sheet.labelled("more", Tone::Faint, &format!("docs/checks.md#{}", cause.id));
 }
 
 /// The direction, unless the place is one-way by itself and its sentence says so.

@@ -1,0 +1,244 @@
+//! From findings to root causes: what accounts for what, and what it is not.
+//!
+//! A finding is a cause if its check looked at the thing itself: a route, a rule, a device. It accounts for the probes that
+//! it predicts to fail. The lowest layer goes first, and what accounts only for probes that a lower cause accounts for
+//! already is its consequence: a tunnel that is down takes its routes along. Two causes stay where each explains a probe
+//! that the other cannot.
+
+mod layer;
+mod look_alikes;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use report::{CheckResult, Confidence, Finding, Protocol, RootCause, Severity};
+
+use crate::check::Breaks;
+use crate::localise::{deciding_check, explained_checks};
+use crate::view::View;
+use layer::Layer;
+
+/// Causes that probes measure, rather than that something which was read shows.
+const MEASURED: &[&str] = &[
+    "net-mtu",
+    "net-loss",
+    "net-svc-ratio",
+    "net-hairpin",
+    "net-egr-overmasq",
+];
+
+/// A finding, and which probes fail because of it where its check knows.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) finding: Finding,
+    pub(crate) breaks: Option<Breaks>,
+}
+
+/// One probe of the mesh: from, to, and whether it carried much data.
+type Cell = (String, String, bool);
+
+#[derive(Debug)]
+struct Candidate<'a> {
+    finding: &'a Finding,
+    layer: Layer,
+    breaks: Breaks,
+    /// Probes that it predicts to fail and that did.
+    explained: BTreeSet<Cell>,
+    /// Probes that it predicts to fail and that were answered.
+    contradicted: BTreeSet<Cell>,
+}
+
+/// The causes of what failed, best first.
+pub(crate) fn explain(view: &View<'_>, found: &[Found], checks: &[CheckResult]) -> Vec<RootCause> {
+    let failed = failed(view);
+    let answered = answered(view);
+    let mut candidates: Vec<Candidate<'_>> = found
+        .iter()
+        .filter_map(|found| candidate(found, &failed, &answered))
+        .collect();
+    candidates.sort_by_key(|candidate| {
+        (
+            std::cmp::Reverse(candidate.finding.severity),
+            candidate.layer,
+            std::cmp::Reverse(candidate.explained.len()),
+        )
+    });
+    let mut covered: BTreeSet<Cell> = BTreeSet::new();
+    let mut causes: Vec<(Candidate<'_>, Vec<&Finding>)> = Vec::new();
+    for candidate in candidates {
+        let is_new = candidate.explained.difference(&covered).next().is_some();
+        let parent = causes
+            .iter_mut()
+            .find(|(cause, _)| accounts_for(cause, &candidate, is_new));
+        match parent {
+            Some((_, consequences)) => consequences.push(candidate.finding),
+            None => {
+                covered.extend(candidate.explained.iter().cloned());
+                causes.push((candidate, Vec::new()));
+            }
+        }
+    }
+    // What explains probes that failed goes before what was found beside them.
+    causes.sort_by_key(|(cause, _)| {
+        (
+            cause.explained.is_empty() && !failed.is_empty(),
+            cause.finding.severity != Severity::Error,
+        )
+    });
+    causes
+        .into_iter()
+        .map(|(cause, consequences)| root_cause(view, &cause, &consequences, checks))
+        .collect()
+}
+
+fn candidate<'a>(
+    found: &'a Found,
+    failed: &BTreeSet<Cell>,
+    answered: &BTreeSet<Cell>,
+) -> Option<Candidate<'a>> {
+    let finding = &found.finding;
+    let layer = layer::of(finding)?;
+    let breaks = found.breaks.clone().unwrap_or_else(|| layer::breaks(finding));
+    let predicted = |cells: &BTreeSet<Cell>| -> BTreeSet<Cell> {
+        let predicts = |(source, target, large): &&Cell| breaks.predicts(source, target, *large);
+        cells.iter().filter(predicts).cloned().collect()
+    };
+    let explained = predicted(failed);
+    let contradicted = predicted(answered);
+    Some(Candidate {
+        finding,
+        layer,
+        breaks,
+        explained,
+        contradicted,
+    })
+}
+
+/// Whether a candidate is a consequence of a cause that was accepted before it: it explains nothing of its own, and it is
+/// about the same place on a higher layer, or about the same thing.
+fn accounts_for(cause: &Candidate<'_>, candidate: &Candidate<'_>, is_new: bool) -> bool {
+    let (lower, higher) = (cause.finding, candidate.finding);
+    if lower.explains.contains(&higher.id) && lower.subject == higher.subject {
+        return true;
+    }
+    if is_new || cause.layer > candidate.layer {
+        return false;
+    }
+    let shares = candidate
+        .explained
+        .intersection(&cause.explained)
+        .next()
+        .is_some();
+    if !candidate.explained.is_empty() {
+        return shares
+            && (cause.layer < candidate.layer || lower.subject == higher.subject || lower.id == higher.id);
+    }
+    // It explains no probe: beside a cause on the same node that lies lower it is what follows from it.
+    cause.layer < candidate.layer && lower.subject == higher.subject && !cause.explained.is_empty()
+}
+
+fn root_cause(
+    view: &View<'_>,
+    cause: &Candidate<'_>,
+    consequences: &[&Finding],
+    checks: &[CheckResult],
+) -> RootCause {
+    let finding = cause.finding;
+    let mut explains: Vec<String> = consequences.iter().map(|finding| finding.id.clone()).collect();
+    for fault in &view.faults {
+        let accounted = fault.pairs.iter().any(|(source, target)| {
+            let large =
+                !fault.protocols.contains(&Protocol::Tcp) && fault.protocols.contains(&Protocol::Bulk);
+            cause.breaks.predicts(source, target, large)
+        });
+        if accounted && fault.severity > Severity::Note {
+            explains.push(deciding_check(fault).to_owned());
+            explains.extend(explained_checks(fault));
+        }
+    }
+    explains.extend(finding.explains.iter().cloned());
+    explains.retain(|id| *id != finding.id);
+    explains.sort();
+    explains.dedup();
+    RootCause {
+        id: finding.id.clone(),
+        summary: finding.summary.clone(),
+        subject: finding.subject.clone(),
+        confidence: confidence(cause),
+        evidence: finding.evidence.clone(),
+        explains,
+        ruled_out: look_alikes::ruled_out(finding, checks, view),
+        fix: finding.hint.clone(),
+        verify: Some(verify(cause)),
+    }
+}
+
+fn confidence(cause: &Candidate<'_>) -> Confidence {
+    let (explained, contradicted) = (cause.explained.len(), cause.contradicted.len());
+    let certain = |reason: String| Confidence::Certain { reason };
+    if cause.finding.severity != Severity::Error {
+        return Confidence::Likely {
+            reason: "it is so, and whether it does harm depends on what is not seen from here".to_owned(),
+        };
+    }
+    if MEASURED.contains(&cause.finding.id.as_str()) {
+        return Confidence::Likely {
+            reason: "the probes show it; the device or the rule that does it was not seen".to_owned(),
+        };
+    }
+    match (explained, contradicted) {
+        (0, 0) => certain("it was read where it is, and needs no probe to be seen".to_owned()),
+        (0, _) => Confidence::Likely {
+            reason: "it was read where it is, but the probes that should fail because of it were answered: something \
+                     repaired it meanwhile, or it does harm only later"
+                .to_owned(),
+        },
+        (_, 0) => certain("it was read where it is, and every probe that it breaks failed".to_owned()),
+        (explained, contradicted) => Confidence::Likely {
+            reason: format!(
+                "it was read where it is, and {explained} of the {} probes that it should break failed",
+                explained + contradicted
+            ),
+        },
+    }
+}
+
+/// What shows that a repair worked.
+fn verify(cause: &Candidate<'_>) -> String {
+    match cause.layer {
+        Layer::Service => "kubectl netcheck service".to_owned(),
+        Layer::Egress => "kubectl netcheck egress".to_owned(),
+        Layer::Policy => "kubectl netcheck policy".to_owned(),
+        _ if cause.explained.is_empty() => "kubectl netcheck diagnose --node-access".to_owned(),
+        _ => "kubectl netcheck pod-to-pod".to_owned(),
+    }
+}
+
+/// The probes that failed. ICMP alone says nothing, and bulk data is apart: it fails where small packets pass.
+fn failed(view: &View<'_>) -> BTreeSet<Cell> {
+    cells(view, |state| {
+        state.is_failed() || matches!(state, report::CellState::Flaky { .. })
+    })
+}
+
+fn answered(view: &View<'_>) -> BTreeSet<Cell> {
+    let failed = failed(view);
+    let mut answered = cells(view, report::CellState::is_ok);
+    answered.retain(|cell| !failed.contains(cell));
+    answered
+}
+
+fn cells(view: &View<'_>, wanted: impl Fn(&report::CellState) -> bool) -> BTreeSet<Cell> {
+    view.entries
+        .iter()
+        .filter(|(key, entry)| key.protocol != Protocol::Icmp && wanted(&entry.state))
+        .map(|(key, _)| {
+            (
+                key.source.to_owned(),
+                key.target.to_owned(),
+                key.protocol == Protocol::Bulk,
+            )
+        })
+        .collect()
+}

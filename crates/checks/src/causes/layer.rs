@@ -1,0 +1,112 @@
+//! At which layer a cause lies: a broken lower one fakes symptoms in all above it.
+
+use report::{Finding, Severity, Subject};
+
+use crate::check::Breaks;
+
+/// From the bottom. A finding whose check is at none of these is a symptom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Layer {
+    /// The node, or the network below the pods'.
+    Node,
+    /// The CNI's configuration and devices on a node.
+    Device,
+    /// What a node's kernel does with any packet.
+    Forwarding,
+    /// The way to one other node.
+    Way,
+    /// Packets of some size, or some of them.
+    Size,
+    /// Rules that are meant to stop packets.
+    Policy,
+    /// What kube-proxy made of Services.
+    Service,
+    /// The way out of the cluster.
+    Egress,
+}
+
+const LAYERS: &[(&str, Layer)] = &[
+    ("net-n2n", Layer::Node),
+    ("cni-conf", Layer::Device),
+    ("cni-bin", Layer::Device),
+    ("cni-ipam-leak", Layer::Device),
+    ("cni-bridge", Layer::Device),
+    ("cni-vxlan-if", Layer::Device),
+    ("cni-public-ip", Layer::Device),
+    ("cni-encap-port", Layer::Device),
+    ("cni-cidr-overlap", Layer::Device),
+    ("net-ct-full", Layer::Forwarding),
+    ("net-ct-use", Layer::Forwarding),
+    ("net-ct-notrack", Layer::Forwarding),
+    ("net-ipfwd", Layer::Forwarding),
+    ("net-fw-reject", Layer::Forwarding),
+    ("net-fw-backends", Layer::Forwarding),
+    ("net-forward", Layer::Forwarding),
+    ("net-fw-input-cni", Layer::Forwarding),
+    ("cni-route", Layer::Way),
+    ("cni-neigh", Layer::Way),
+    ("cni-fdb", Layer::Way),
+    ("net-rpf", Layer::Way),
+    ("net-n-defrt", Layer::Way),
+    ("net-mtu-pmtud", Layer::Size),
+    ("net-mtu", Layer::Size),
+    ("net-loss", Layer::Size),
+    ("net-pol-defaultdeny", Layer::Policy),
+    ("net-pol-svcport", Layer::Policy),
+    ("net-pol-port", Layer::Policy),
+    ("net-pol-dns", Layer::Policy),
+    ("net-pol-nslabel", Layer::Policy),
+    ("net-pol-eval", Layer::Policy),
+    ("net-pol-dash", Layer::Policy),
+    ("net-pol-hostnet", Layer::Policy),
+    ("cni-nopolicy", Layer::Policy),
+    ("ep-rule-hook", Layer::Service),
+    ("ep-rule-missing", Layer::Service),
+    ("ep-rule-backends", Layer::Service),
+    ("net-brnf", Layer::Service),
+    ("net-hairpin", Layer::Service),
+    ("net-svc-ratio", Layer::Service),
+    ("net-egr-masq", Layer::Egress),
+    ("net-egr-overmasq", Layer::Egress),
+];
+
+/// The layer of a finding; `None` for a symptom, and for what is only told.
+pub(super) fn of(finding: &Finding) -> Option<Layer> {
+    if finding.severity == Severity::Note {
+        return None;
+    }
+    LAYERS
+        .iter()
+        .find(|(id, _)| *id == finding.id)
+        .map(|(_, layer)| *layer)
+}
+
+/// Which probes a finding breaks whose check does not say.
+pub(super) fn breaks(finding: &Finding) -> Breaks {
+    match (finding.id.as_str(), &finding.subject) {
+        (
+            "net-forward" | "net-fw-reject" | "net-fw-backends" | "net-ct-full",
+            Subject::Object { kind, name, .. },
+        ) if kind == "node" => Breaks::Node { node: name.clone() },
+        ("cni-encap-port" | "net-ct-notrack", Subject::Object { kind, name, .. }) if kind == "node" => {
+            Breaks::CrossNode { node: name.clone() }
+        }
+        ("net-mtu" | "net-mtu-pmtud", Subject::Object { kind, name, .. }) if kind == "node" => {
+            Breaks::Large {
+                node: name.clone(),
+                peer: None,
+            }
+        }
+        ("net-mtu" | "net-mtu-pmtud", Subject::NodePair { from, to, .. }) => Breaks::Large {
+            node: from.clone(),
+            peer: Some(to.clone()),
+        },
+        ("net-loss", Subject::Object { kind, name, .. }) if kind == "node" => {
+            Breaks::CrossNode { node: name.clone() }
+        }
+        ("net-loss", Subject::NodePair { from, to, .. }) => Breaks::Pairs {
+            pairs: vec![(from.clone(), to.clone())],
+        },
+        _ => Breaks::Nothing,
+    }
+}
