@@ -33,7 +33,7 @@ fn of_faults(view: &View<'_>, id: &str, protocols: &[Protocol]) -> Judgement {
 
 /// No mesh was asked for: where something else was, that is not worth a word.
 fn not_wanted(view: &View<'_>) -> Judgement {
-    if view.observation.reach.is_some() {
+    if view.observation.reach.is_some() || view.observation.policy.is_some() {
         Judgement::not_asked()
     } else {
         Judgement::skipped("no probes between pods were asked for")

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use netmodel::policy::{ContainerPort, Direction, Pod, Policy, PolicyRef, Protocol, World};
 use observation::{Observation, PolicyFacts, PolicyObject, PolicyPod, PolicyService};
-use report::{Evidence, Finding, Gap, GapReason, Observed, Severity, Subject};
+use report::{Evidence, Finding, Gap, GapReason, Observed, Origin, Severity, Subject};
 
 pub(crate) use answer::answer;
 pub(crate) use asked::{AskedFlow, judged_flows, side_fact, target_port};
@@ -213,11 +213,47 @@ pub(crate) fn lint(
         return Judgement::not_asked();
     };
     let is_whole = needs.iter().all(|need| scene.gap(*need).is_none());
+    let findings = if is_whole { find(scene) } else { Vec::new() };
     Judgement {
-        findings: if is_whole { find(scene) } else { Vec::new() },
+        findings: findings
+            .into_iter()
+            .map(|finding| showable(scene, finding))
+            .collect(),
         gaps: scene.gaps(needs),
         ..Judgement::default()
     }
+}
+
+/// Without commands that show a policy which is only in a file: they would find nothing.
+fn showable(scene: &Scene<'_>, mut finding: Finding) -> Finding {
+    let there = seen(&scene.facts.policies);
+    for object in &scene.facts.added {
+        if there
+            .iter()
+            .any(|it| it.name == object.name && it.namespace == object.namespace)
+        {
+            continue;
+        }
+        let policy = PolicyRef {
+            namespace: object.namespace.clone(),
+            name: object.name.clone(),
+        };
+        let show = show(&policy);
+        finding.hint = finding
+            .hint
+            .map(|hint| match hint.strip_suffix(&format!(": `{show}`")) {
+                Some(text) => text.to_owned(),
+                None => hint,
+            });
+        for evidence in &mut finding.evidence {
+            if matches!(&evidence.from, Origin::Command { command } if *command == show) {
+                evidence.from = Origin::Field {
+                    path: format!("{policy} of the file"),
+                };
+            }
+        }
+    }
+    finding
 }
 
 fn world(observation: &Observation, facts: &PolicyFacts, policies: Vec<Policy>) -> World {

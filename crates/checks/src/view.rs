@@ -59,7 +59,8 @@ impl<'a> View<'a> {
     /// Whether a mesh was asked for at all. Probe pods may be there for something else.
     pub(crate) fn is_wanted(&self) -> bool {
         let observation = self.observation;
-        observation.mesh.is_some() || (observation.placement.is_some() && observation.reach.is_none())
+        let is_other = observation.reach.is_some() || observation.policy.is_some();
+        observation.mesh.is_some() || (observation.placement.is_some() && !is_other)
     }
 
     /// What kept probes from being made or answered. Whoever concludes from probes has these gaps.

@@ -14,7 +14,7 @@ pub(crate) static CHECK: Check = Check {
 
 fn judge(view: &View<'_>) -> Judgement {
     let Some(placement) = &view.observation.placement else {
-        return Judgement::skipped("no probe pods were asked for");
+        return super::not_wanted(view);
     };
     let mut gaps: Vec<_> = view.without_pod().into_values().cloned().collect();
     gaps.extend(view.observation.nodes.gap().cloned());

@@ -1,5 +1,5 @@
 use observation::PolicyWorkload;
-use report::{Evidence, Finding, Severity};
+use report::{Evidence, Finding, Observed, Severity};
 
 use crate::check::{Check, Judgement};
 use crate::scene::{Engine, Need, Scene, count, engine, lint, object};
@@ -35,7 +35,14 @@ fn judge(view: &View<'_>) -> Judgement {
 }
 
 fn finding(scene: &Scene<'_>, engine: &Engine<'_>, number: usize) -> Option<Finding> {
-    if number == 0 {
+    // What was tried says more than what was recognised, and is told by its own check.
+    let is_tried = scene
+        .facts
+        .enforcement
+        .as_ref()
+        .and_then(Observed::seen)
+        .is_some_and(|tried| tried.before);
+    if number == 0 || is_tried {
         return None;
     }
     let policies = if number == 1 {
@@ -90,7 +97,7 @@ fn warning(workload: &PolicyWorkload, summary: String, fact: String, hint: Strin
 
 #[cfg(test)]
 mod tests {
-    use report::{Gap, GapReason, Observed};
+    use report::{Gap, GapReason};
 
     use super::*;
     use crate::scene::fixture::{Fixture, deny_all};
@@ -127,6 +134,17 @@ mod tests {
         shown::passes(&CHECK, &observation);
         let canal = with_policy().daemon("kube-system", "canal", "docker.io/calico/node:v3.30.0");
         shown::passes(&CHECK, &canal.observe());
+    }
+
+    #[test]
+    fn an_engine_of_another_name_is_recognised_by_what_it_is_for() {
+        let flannel = with_policy().daemon("kube-flannel", "kube-flannel-ds", "flannel/flannel:v0.27.0");
+        shown::passes(
+            &CHECK,
+            &flannel
+                .daemon("kube-system", "own-netpol", "registry.example/own:1")
+                .observe(),
+        );
     }
 
     #[test]

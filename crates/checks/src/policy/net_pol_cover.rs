@@ -1,4 +1,4 @@
-use netmodel::policy::{Direction, Pod};
+use netmodel::policy::{Direction, Pod, stable_labels};
 use report::{Evidence, Finding, Severity};
 
 use crate::check::{Check, Judgement};
@@ -22,9 +22,10 @@ fn judge(view: &View<'_>) -> Judgement {
 
 fn find(scene: &Scene<'_>) -> Vec<Finding> {
     let mut pods = scene.named_pods();
-    // A Service's pods are many; those that the same policies select are told once.
+    // A Service's pods are many; those of one kind that the same policies select are told once.
     pods.dedup_by_key(|pod| {
         (
+            stable_labels(pod),
             cover(scene, pod, Direction::Ingress),
             cover(scene, pod, Direction::Egress),
         )

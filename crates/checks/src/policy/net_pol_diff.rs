@@ -106,7 +106,8 @@ fn changes(scene: &Scene<'_>, before: &World, too_many: &mut bool) -> Vec<Change
             }
         }
     }
-    let mut all: BTreeMap<(String, String, String), Change> = BTreeMap::new();
+    // Those within a namespace first, then those between namespaces, then those from and to outside.
+    let mut all: BTreeMap<(u8, String, String, String), Change> = BTreeMap::new();
     for flow in flows {
         let (was, is) = (
             evaluate(&flow, before).outcome(),
@@ -114,6 +115,7 @@ fn changes(scene: &Scene<'_>, before: &World, too_many: &mut bool) -> Vec<Change
         );
         if let Some(change) = change(&flow, (&name(&flow.source), &name(&flow.destination)), was, is) {
             let key = (
+                distance(&flow),
                 change.source.clone(),
                 change.destination.clone(),
                 change.port.clone(),
@@ -156,15 +158,14 @@ fn flow<'a>(source: End<'a>, destination: End<'a>, protocol: Protocol, port: u16
 /// One pod of each kind: those of a namespace with the same labels.
 fn kinds(pods: &[Pod]) -> Vec<&Pod> {
     let mut kinds = BTreeMap::new();
-    for pod in pods {
+    // Pods in their node's network are told apart by nobody: policies see a node's address.
+    for pod in pods.iter().filter(|pod| !pod.host_network) {
         let labels: Vec<_> = pod
             .labels
             .iter()
             .filter(|(key, _)| !ROLLOUT.contains(&key.as_str()))
             .collect();
-        kinds
-            .entry((&pod.namespace, labels, pod.host_network))
-            .or_insert(pod);
+        kinds.entry((&pod.namespace, labels)).or_insert(pod);
     }
     kinds.into_values().collect()
 }
@@ -195,6 +196,14 @@ fn ports(scene: &Scene<'_>, end: &End<'_>) -> Vec<(Protocol, u16)> {
     ports.sort_unstable();
     ports.dedup();
     ports
+}
+
+fn distance(flow: &Flow<'_>) -> u8 {
+    match (flow.source.pod(), flow.destination.pod()) {
+        (Some(source), Some(destination)) if source.namespace == destination.namespace => 0,
+        (Some(_), Some(_)) => 1,
+        _ => 2,
+    }
 }
 
 fn name(end: &End<'_>) -> String {

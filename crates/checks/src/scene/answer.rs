@@ -27,7 +27,10 @@ pub(crate) fn answer(scene: &Scene<'_>, findings: &[Finding], checks: &[CheckRes
         [one, other] => Some(format!("{one}; {other}")),
         [one, rest @ ..] => Some(format!("{one}; and {} problems more", rest.len())),
     };
-    let told = flow(scene).unwrap_or_else(|| inventory(scene));
+    let mut told = flow(scene).unwrap_or_else(|| inventory(scene));
+    if is_enforced(scene) {
+        told.push_str("; a policy that denies is enforced, as was tried");
+    }
     match (verdict, problems) {
         (Verdict::Skipped, _) => "nothing was looked at".to_owned(),
         (_, Some(problems)) if scene.asked(&scene.world).is_some() => problems,
@@ -35,6 +38,12 @@ pub(crate) fn answer(scene: &Scene<'_>, findings: &[Finding], checks: &[CheckRes
         (Verdict::Unknown, None) => format!("{told}, but not all could be seen"),
         (Verdict::Pass | Verdict::Warn | Verdict::Fail, None) => told,
     }
+}
+
+/// Whether it was tried, with its controls.
+fn is_enforced(scene: &Scene<'_>) -> bool {
+    let tried = scene.facts.enforcement.as_ref().and_then(report::Observed::seen);
+    tried.is_some_and(|tried| tried.before && !tried.during && tried.after)
 }
 
 /// What becomes of the flow that was asked about, where nothing stands in its way.

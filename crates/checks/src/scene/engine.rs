@@ -9,7 +9,7 @@ use super::{Scene, seen};
 pub(crate) enum Engine<'a> {
     /// This does.
     Known {
-        name: &'static str,
+        name: &'a str,
         workload: Option<&'a PolicyWorkload>,
     },
     /// This CNI does not, and nothing else is known to.
@@ -43,6 +43,9 @@ const ENGINES: [(&str, &str); 18] = [
     ("kindnetd", "kindnet"),
 ];
 
+/// Words by which an engine that is not in the list is still told from a CNI: in the name or an image of a DaemonSet.
+const WORDS: [&str; 4] = ["netpol", "network-polic", "networkpolic", "policy-agent"];
+
 /// Parts of the images of CNIs that leave NetworkPolicies to others.
 const WITHOUT: [&str; 3] = ["flannel/flannel", "flannel-io/flannel", "kube-flannel"];
 
@@ -59,6 +62,16 @@ pub(crate) fn engine<'a>(scene: &Scene<'a>, observation: &Observation) -> Engine
                 workload: Some(workload),
             };
         }
+    }
+    let is_said = |text: &str| WORDS.iter().any(|word| text.contains(word));
+    let named = |workload: &&PolicyWorkload| {
+        is_said(&workload.name) || workload.images.iter().any(|image| is_said(image))
+    };
+    if let Some(workload) = daemons().find(named) {
+        return Engine::Known {
+            name: &workload.name,
+            workload: Some(workload),
+        };
     }
     // These run their network and its policies inside of one program, which no object of the API shows.
     let embedded = |mark: &str| {
