@@ -344,3 +344,19 @@ fn a_lost_frag_needed_is_told_from_other_icmp() {
     let node = with_first("filter", "-A FORWARD -p icmp -m icmp --icmp-type 8 -j DROP");
     assert_eq!(stops(&node, Hook::Forward, &too_big), []);
 }
+
+#[test]
+fn the_families_are_kept_apart() {
+    let six = "*filter\n:FORWARD DROP [0:0]\n-A FORWARD -s fd00:244::/56 -j ACCEPT\nCOMMIT\n";
+    let mut node = healthy();
+    node.sets
+        .push(parse_iptables_save(six, View::IptablesNft, Family::Ip6));
+    assert_eq!(stops(&node, Hook::Forward, &to_remote()), []);
+    let within =
+        |source: &str| Packet::tcp(range(source), range("fd00:244:0:1::7"), 80).coming_from(Some("cni0"));
+    assert_eq!(stops(&node, Hook::Forward, &within("fd00:244::5")), []);
+    assert_eq!(
+        stops(&node, Hook::Forward, &within("2001:db8::5")),
+        [("-P FORWARD DROP (iptables, table filter)".to_owned(), true)]
+    );
+}
