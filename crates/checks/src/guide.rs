@@ -18,7 +18,7 @@ const MOST_NEAREST: usize = 3;
 pub struct Guide {
     /// The id.
     pub id: &'static str,
-    /// The command whose question it is, as it is typed.
+    /// The command that decides it, or whose question it is to be, as it is typed.
     pub command: &'static str,
     /// What holds when a check passes, or what is decided where there is no check.
     pub claim: &'static str,
@@ -67,7 +67,10 @@ pub fn guide(id: &str) -> Result<Guide, UnknownId> {
     let lint = alerts::LINTS.iter().find(|lint| lint.id == row.id);
     Ok(Guide {
         id: row.id,
-        command: row.command(),
+        command: match status {
+            Status::Check => "kubectl netcheck",
+            Status::Text | Status::Lint | Status::Held(_) | Status::NotYet(_) => row.command(),
+        },
         claim: check
             .map(|check| check.claim)
             .or_else(|| lint.map(|lint| lint.claim))
@@ -95,6 +98,21 @@ impl Guide {
         if let Some(section) = self.section {
             page.push('\n');
             text::markdown(&mut page, width, section);
+        }
+        for text in errortext::texts().filter(|text| text.check == self.id) {
+            page.push('\n');
+            for pattern in text.looks_like() {
+                wrap(&mut page, width, "", &format!("“{pattern}”"));
+            }
+            wrap(&mut page, width, "    ", text.means);
+            for cause in text.causes {
+                wrap(
+                    &mut page,
+                    width,
+                    "    ",
+                    &format!("- {}: {}", cause.what, cause.decided_by),
+                );
+            }
         }
         page
     }
@@ -178,6 +196,15 @@ mod tests {
             let guide = guide(row.id).expect("an id of the table");
             assert!(guide.page(100).starts_with(row.id));
         }
+    }
+
+    #[test]
+    fn the_guide_to_error_texts_shows_them() {
+        let page = guide("cni-err-noip").expect("an id of the table").page(100);
+        assert!(
+            page.contains("“no ip addresses available in range set”"),
+            "{page}"
+        );
     }
 
     #[test]

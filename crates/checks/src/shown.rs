@@ -87,7 +87,7 @@ fn verdict(check: &Check, judgement: &Judgement) -> Verdict {
     }
 }
 
-/// The text of the files in which a check and its tests are.
+/// The text of the files in which a check and its tests are, without space: a long call is broken into lines.
 fn source(id: &str) -> String {
     let name = id.replace('-', "_");
     let mut files = Vec::new();
@@ -104,7 +104,9 @@ fn source(id: &str) -> String {
         .iter()
         .filter(|path| belongs(path))
         .map(|path| std::fs::read_to_string(path).expect("a source file can be read"));
-    texts.collect()
+    texts
+        .flat_map(|text| text.chars().filter(|c| !c.is_whitespace()).collect::<Vec<_>>())
+        .collect()
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {

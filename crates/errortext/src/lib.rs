@@ -44,6 +44,13 @@ pub struct Text {
     pub next: &'static [&'static str],
 }
 
+impl Text {
+    /// What it looks like, most usual first: literal text in lower case, with `*` for anything and `{name}` for a word.
+    pub fn looks_like(&self) -> &'static [&'static str] {
+        self.patterns
+    }
+}
+
 /// One of several causes that end in the same text.
 #[derive(Clone, Copy, Debug)]
 pub struct Cause {

@@ -27,21 +27,26 @@ pub fn page(reading: &Reading, width: usize) -> String {
         if index > 0 {
             out.push('\n');
         }
-        write_match(&mut out, width, found);
+        let is_same = index > 0 && reading.matches[index - 1].line == found.line;
+        write_match(&mut out, width, found, is_same);
     }
     out
 }
 
-fn write_match(out: &mut String, width: usize, found: &Match) {
+fn write_match(out: &mut String, width: usize, found: &Match, is_same_line: bool) {
     let text = found.text;
-    let line = sanitize(&found.line);
-    let shown: String = line.chars().take(240).collect();
-    let cut = if shown.len() < line.len() { "…" } else { "" };
-    let times = match found.count {
-        1 => String::new(),
-        count => format!(" ({count} lines)"),
-    };
-    wrap(out, width, "", &format!("“{shown}{cut}”{times}"));
+    if is_same_line {
+        wrap(out, width, "", "In the same line:");
+    } else {
+        let line = sanitize(&found.line);
+        let shown: String = line.chars().take(240).collect();
+        let cut = if shown.len() < line.len() { "…" } else { "" };
+        let times = match found.count {
+            1 => String::new(),
+            count => format!(" ({count} lines)"),
+        };
+        wrap(out, width, "", &format!("“{shown}{cut}”{times}"));
+    }
     labelled(out, width, "means", text.means);
     if text.rank == Rank::Frame {
         labelled(
@@ -62,7 +67,7 @@ fn write_match(out: &mut String, width: usize, found: &Match) {
             out,
             width,
             "maybe",
-            &format!("{} — if {}", cause.what, cause.decided_by),
+            &format!("{}: {}", cause.what, cause.decided_by),
         );
     }
     for command in text.next {

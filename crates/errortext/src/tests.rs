@@ -56,7 +56,7 @@ fn patterns_are_in_lower_case_and_begin_with_a_word() {
         for pattern in text.patterns {
             let literal: String = pattern.split(['{', '}']).step_by(2).collect();
             assert_eq!(literal, literal.to_ascii_lowercase(), "{}", text.name);
-            let literal: usize = literal.chars().filter(|c| c.is_ascii_alphanumeric()).count();
+            let literal: usize = literal.chars().filter(char::is_ascii_alphanumeric).count();
             assert!(literal >= 5, "{}: {pattern:?} would match anything", text.name);
         }
     }

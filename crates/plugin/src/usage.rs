@@ -42,6 +42,10 @@ pub(crate) fn explain(error: &clap::Error, command: &str) -> String {
             }
             _ => first_line(error),
         },
+        ErrorKind::MissingRequiredArgument => match argument {
+            Some(argument) => format!("required argument not given: {argument}"),
+            None => first_line(error),
+        },
         _ => first_line(error),
     };
     let tip =
@@ -115,6 +119,17 @@ mod tests {
     #[test]
     fn a_missing_value_names_the_flag() {
         assert!(of(&["netcheck", "--node"]).starts_with("error: flag needs an argument: --node\n"));
+    }
+
+    #[test]
+    fn an_argument_that_is_missing_is_named() {
+        let command = Command::new("explain").arg(Arg::new("TEXT").required(true));
+        let error = command.try_get_matches_from(["explain"]).unwrap_err();
+        let text = explain(&error, "kubectl netcheck explain");
+        assert!(
+            text.starts_with("error: required argument not given: <TEXT>\n"),
+            "{text}"
+        );
     }
 
     #[test]

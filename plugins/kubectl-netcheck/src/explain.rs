@@ -29,8 +29,7 @@ pub(crate) struct Explain {
     #[arg(
         value_name = "TEXT",
         required_unless_present = "filename",
-        conflicts_with = "filename",
-        allow_hyphen_values = true
+        conflicts_with = "filename"
     )]
     text: Vec<String>,
     /// Read the text from this file. `-` reads standard input.

@@ -1,6 +1,6 @@
 //! What `kubectl cnicheck` is to decide.
 
-use super::{Row, held, text, wanted};
+use super::{Row, held, made, text, wanted};
 
 const PLUGIN: &str = "needs cnicheck, which does not exist yet";
 const CALICO: &str = "needs cnicheck, and Calico's objects";
@@ -18,7 +18,7 @@ pub(super) const ROWS: &[Row] = &[
     wanted("cni-pod-ip", "running pods have addresses, of their own node's range", PLUGIN),
     wanted("cni-node-cond", "nodes say that their network is ready", PLUGIN),
     wanted("cni-version", "the CNI's version is supported and the same everywhere", PLUGIN),
-    wanted("cni-nopolicy", "somebody enforces the policies that there are", PLUGIN),
+    made("cni-nopolicy", "somebody enforces the policies that there are"),
     wanted("cni-pol-dataplane", "policies have become rules on the nodes", LINKS),
     wanted("cni-calico", "Calico's parts are ready", CALICO),
     wanted("cni-calico-cfg", "Calico's configuration makes sense", CALICO),
@@ -30,15 +30,15 @@ pub(super) const ROWS: &[Row] = &[
     wanted("cni-flannel", "flannel's pods, configuration and tunnel, told apart", PLUGIN),
     wanted("cni-flannel-net", "flannel's network is the cluster's", PLUGIN),
     held("cni-no-cli", "no fact needs a tool of the CNI's own", "everything is read from the API, from files of nodes, or from what images already have"),
-    wanted("cni-conf", "nodes have a CNI configuration that can be read", FILES),
+    made("cni-conf", "nodes have a CNI configuration that can be read"),
     wanted("cni-conf-order", "one configuration only, or the right one first", FILES),
-    wanted("cni-bin", "every plugin that a configuration names is installed", FILES),
+    made("cni-bin", "every plugin that a configuration names is installed"),
     wanted("cni-subnetenv", "flannel's own file of the node is there and right", FILES),
     wanted("cni-events", "no event says that a pod's network could not be made", LOGS),
     wanted("cni-log", "what the CNI's logs say", LOGS),
     wanted("cni-ipam-use", "nodes and pools have addresses left", ADDRESSES),
     wanted("cni-ipam-calico", "Calico has blocks and addresses left", CALICO),
-    wanted("cni-ipam-leak", "no address is held for a pod that is gone", ADDRESSES),
+    made("cni-ipam-leak", "no address is held for a pod that is gone"),
     wanted("cni-ipam-release", "which addresses can be released with proof", ADDRESSES),
     wanted("cni-ipam-extend", "a further pool that would fit", ADDRESSES),
     wanted("cni-podcidr", "every node has a range of its own", PLUGIN),
@@ -63,13 +63,13 @@ pub(super) const ROWS: &[Row] = &[
     text("cni-err-weave", "what Weave's errors say"),
     wanted("cni-overlay", "the tunnel between two nodes is whole", LINKS),
     wanted("cni-links", "the CNI's devices exist and are up", LINKS),
-    wanted("cni-vxlan-if", "the tunnel device is up and the same on all nodes", LINKS),
-    wanted("cni-route", "nodes have a route to each other's pods", LINKS),
-    wanted("cni-neigh", "nodes know each other's tunnel ends", LINKS),
-    wanted("cni-fdb", "nodes know where each other's tunnel ends are", LINKS),
-    wanted("cni-public-ip", "the address that a node tells others for its tunnel is its own", PLUGIN),
-    wanted("cni-encap-port", "the tunnel's packets arrive", LINKS),
-    wanted("cni-bridge", "the bridge holds the node's gateway address and is up", LINKS),
+    made("cni-vxlan-if", "the tunnel device is up and the same on all nodes"),
+    made("cni-route", "nodes have a route to each other's pods"),
+    made("cni-neigh", "nodes know each other's tunnel ends"),
+    made("cni-fdb", "nodes know where each other's tunnel ends are"),
+    made("cni-public-ip", "the address that a node tells others for its tunnel is its own"),
+    made("cni-encap-port", "the tunnel's packets arrive"),
+    made("cni-bridge", "the bridge holds the node's gateway address and is up"),
     wanted("cni-veth", "every pod's end on the node is attached and up", LINKS),
     wanted("cni-bgp", "BGP sessions are established", CALICO),
     wanted("cni-bgp-routes", "BGP has brought the routes to every node's pods", LINKS),

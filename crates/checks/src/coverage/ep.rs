@@ -1,6 +1,6 @@
 //! What `kubectl epcheck` is to decide.
 
-use super::{Row, wanted};
+use super::{Row, made, wanted};
 
 const PLUGIN: &str = "needs epcheck, which does not exist yet";
 const LIVE: &str = "needs epcheck, and connections to the endpoints themselves";
@@ -55,17 +55,17 @@ pub(super) const ROWS: &[Row] = &[
     wanted("ep-kp-ipvs-mod", "IPVS can run where it is asked for", PROXY),
     wanted("ep-kp-restart", "which one kube-proxy to restart, and when that helps", PROXY),
     wanted("ep-rule-parse", "the rules of a node can be read, in every back end", RULES),
-    wanted("ep-rule-missing", "every port of every Service has its rule", RULES),
+    made("ep-rule-missing", "every port of every Service has its rule"),
     wanted("ep-rule-stale", "no node disagrees with the API as a whole", RULES),
-    wanted("ep-rule-stale-ep", "no rule leads to an endpoint that is gone", RULES),
+    made("ep-rule-stale-ep", "no rule leads to an endpoint that is gone"),
     wanted("ep-rule-lack-ep", "every endpoint has its rule", RULES),
     wanted("ep-rule-reject", "no rule rejects a Service that has endpoints", RULES),
     wanted("ep-rule-noreject", "a Service without endpoints is refused rather than silent", RULES),
     wanted("ep-rule-extra", "no rule is left of a Service that is gone", RULES),
-    wanted("ep-rule-hook", "packets are led into kube-proxy's rules", RULES),
+    made("ep-rule-hook", "packets are led into kube-proxy's rules"),
     wanted("ep-rule-order", "nothing decides before kube-proxy's rules do", RULES),
     wanted("ep-rule-mark", "packets that need another source address get it", RULES),
-    wanted("ep-rule-backends", "rules of one mode and one back end only", RULES),
+    made("ep-rule-backends", "rules of one mode and one back end only"),
     wanted("ep-rule-prob", "endpoints share the traffic evenly", RULES),
     wanted("ep-rule-canary", "nobody flushes kube-proxy's chains", RULES),
     wanted("ep-rule-ipvs", "IPVS has every virtual and real server", RULES),
