@@ -151,6 +151,7 @@ pub const CHECKS: &[&Check] = &[
     &path::net_mtu::CHECK,
     &path::net_egr_overmasq::CHECK,
     &path::net_p2p_icmp::CHECK,
+    &service::net_preflight_pod::CHECK,
     &service::net_svc::CHECK,
     &service::net_svc_ratio::CHECK,
     &service::net_svc_name::CHECK,

@@ -56,7 +56,7 @@ impl Default for ReachOptions {
             linger_ms: 50,
             // A burst of connections overruns the queue of a small server, which then drops some for a second.
             concurrency: 12,
-            retries: 8,
+            retries: 6,
             tcp_port: 7410,
             udp_port: 7410,
             cluster_domain: "cluster.local".to_owned(),
@@ -114,7 +114,11 @@ pub struct Place {
     pub addresses: Vec<IpAddr>,
 }
 
-/// Puts together what each source is to try. Each try is a probe of its own, so that one failure does not end a series.
+/// In so many series tries are made at the same time. A series ends with its first failure, so that what is silent does not
+/// cost a timeout for each try; it goes on when a second try is answered.
+const SERIES: u32 = 3;
+
+/// Puts together what each source is to try. Tries of the same are a few series side by side.
 /// The same input always gives the same plan.
 pub fn assemble(run: &str, places: &[Place], wanted: &[Wanted], options: &ReachOptions) -> ReachPlan {
     let mut sources = BTreeMap::new();
@@ -129,7 +133,8 @@ pub fn assemble(run: &str, places: &[Place], wanted: &[Wanted], options: &ReachO
             if !concerns || !(place.source == Source::Outside || has(Family::of(want.address.ip()))) {
                 continue;
             }
-            for _ in 0..want.tries.max(1) {
+            let series = want.tries.clamp(1, SERIES);
+            for _ in 0..series {
                 let Ok(id) = u32::try_from(probes.len()) else {
                     break;
                 };
@@ -137,7 +142,7 @@ pub fn assemble(run: &str, places: &[Place], wanted: &[Wanted], options: &ReachO
                     id,
                     target: want.address,
                     kind: want.kind.clone(),
-                    count: 1,
+                    count: want.tries.div_ceil(series).max(1),
                     timeout_ms: options.timeout_ms,
                 });
                 attempt_of.push(attempts.len());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use observation::{
-    ApiService, Condition, Endpoint, EndpointSlice, LoadBalancerIngress, Service, ServicePort,
+    ApiService, Condition, Endpoint, EndpointSlice, LoadBalancerIngress, PathPod, Service, ServicePort,
     ServiceReference, SlicePort, Webhook,
 };
 use report::Observed;
@@ -114,6 +114,19 @@ impl Cluster {
                 .filter_map(ApiServiceObject::into_served)
                 .collect()
         })
+    }
+}
+
+impl Cluster {
+    /// A pod at an end of a path. That there is none of that name is an empty list.
+    pub async fn path_pods(&self, namespace: &str, name: &str) -> Observed<Vec<PathPod>> {
+        let query = ListQuery::new("", "v1", "pods")
+            .in_namespace(namespace)
+            .with_fields(format!("metadata.name={name}"));
+        let listed = self
+            .list::<PodObject>(&format!("pod/{name} -n {namespace}"), &query)
+            .await;
+        listed.map(|objects| objects.into_iter().map(PathPod::from).collect())
     }
 }
 
@@ -336,6 +349,49 @@ impl From<SliceObject> for EndpointSlice {
 }
 
 #[derive(Deserialize)]
+struct PodObject {
+    metadata: Metadata,
+    #[serde(default)]
+    spec: PodSpec,
+    #[serde(default)]
+    status: PodStatus,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct PodSpec {
+    node_name: Option<String>,
+    host_network: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PodStatus {
+    phase: String,
+    #[serde(rename = "podIPs")]
+    pod_ips: Vec<PodIp>,
+}
+
+#[derive(Deserialize)]
+struct PodIp {
+    ip: String,
+}
+
+impl From<PodObject> for PathPod {
+    fn from(object: PodObject) -> Self {
+        let ips: Vec<String> = object.status.pod_ips.into_iter().map(|it| it.ip).collect();
+        Self {
+            name: object.metadata.name,
+            namespace: object.metadata.namespace,
+            node: object.spec.node_name.filter(|node| !node.is_empty()),
+            phase: object.status.phase,
+            addresses: addresses(&ips),
+            host_network: object.spec.host_network,
+        }
+    }
+}
+
+#[derive(Deserialize)]
 struct WebhookConfiguration {
     metadata: Metadata,
     #[serde(default)]
@@ -501,6 +557,13 @@ mod tests {
         assert!(slice.endpoints[0].ready && slice.endpoints[0].serving);
         assert_eq!(slice.endpoints[0].pod.as_deref(), Some("web-1"));
         assert!(!slice.endpoints[1].ready && slice.endpoints[1].serving && slice.endpoints[1].terminating);
+    }
+
+    #[test]
+    fn a_pod_that_is_not_scheduled_has_neither_node_nor_address() {
+        let text = r#"{"metadata":{"name":"a","namespace":"b"},"spec":{},"status":{"phase":"Pending"}}"#;
+        let pod = PathPod::from(serde_json::from_str::<PodObject>(text).unwrap());
+        assert_eq!((pod.node, pod.addresses.len(), pod.phase.as_str()), (None, 0, "Pending"));
     }
 
     #[test]

@@ -32,6 +32,9 @@ pub struct Reach {
     /// APIServices that are served by a Service. `None` when they were not to be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_services: Option<Observed<Vec<ApiService>>>,
+    /// The pods at the ends of a path that the user asked about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pods: Vec<PathPod>,
     /// The domain of the cluster's names, without a final dot: as `cluster.local`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster_domain: Option<String>,
@@ -336,6 +339,24 @@ pub struct Endpoint {
     pub node: Option<String>,
     /// `targetRef.name`, where `targetRef.kind` is `Pod`.
     pub pod: Option<String>,
+}
+
+/// A pod at an end of a path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PathPod {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.namespace`.
+    pub namespace: String,
+    /// `spec.nodeName`; `None` while it is not scheduled.
+    pub node: Option<String>,
+    /// `status.phase`, as `Running`.
+    pub phase: String,
+    /// `status.podIPs`.
+    pub addresses: Vec<IpAddr>,
+    /// `spec.hostNetwork`.
+    pub host_network: bool,
 }
 
 /// A reference of the control plane to a Service.

@@ -12,6 +12,7 @@ use crate::explain::Explain;
 use crate::control_plane::ControlPlaneArgs;
 use crate::egress::EgressArgs;
 use crate::guide::{Checks, GuideFlags};
+use crate::path::PathArgs;
 use crate::policy::PolicyArgs;
 use crate::service::ServiceArgs;
 
@@ -57,6 +58,9 @@ pub(crate) enum Command {
     /// Try what lies outside of the cluster from pods and from their nodes, by address and by name.
     #[command(after_help = EXIT_STATUS)]
     Egress(Box<EgressArgs>),
+    /// Follow one way, from a pod or a node to a Service, a pod, a node or what lies outside, and say where it stops.
+    #[command(after_help = EXIT_STATUS)]
+    Path(Box<PathArgs>),
     /// Try the API servers and kubelets from pods, and look at what the API server calls: webhooks, aggregated APIs.
     #[command(name = "control-plane", after_help = EXIT_STATUS)]
     ControlPlane(Box<ControlPlaneArgs>),

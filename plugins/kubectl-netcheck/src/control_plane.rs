@@ -91,6 +91,7 @@ async fn observe(
         slices: Some(facts.slices),
         webhooks: Some(facts.webhooks),
         api_services: Some(facts.api_services),
+        pods: Vec::new(),
         cluster_domain: None,
         sources: Vec::new(),
         attempts: Vec::new(),

@@ -83,6 +83,7 @@ async fn observe(
         slices: Some(slices.clone()),
         webhooks: None,
         api_services: None,
+        pods: Vec::new(),
         cluster_domain: Some(facts.options.cluster_domain.clone()),
         sources: Vec::new(),
         attempts: Vec::new(),
@@ -236,7 +237,7 @@ fn name(host: &str, port: u16) -> EgressTarget {
 }
 
 /// Reads `198.51.100.80:80`, `[2001:db8::1]:443` or `example.com:443`.
-fn parse_target(text: &str) -> Result<EgressTarget, Failure> {
+pub(crate) fn parse_target(text: &str) -> Result<EgressTarget, Failure> {
     if let Ok(address) = text.parse::<SocketAddr>() {
         return Ok(EgressTarget::Address(address));
     }

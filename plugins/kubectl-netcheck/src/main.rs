@@ -10,6 +10,7 @@ mod explain;
 mod diagnose;
 mod guide;
 mod look;
+mod path;
 mod node_reading;
 mod pod_to_pod;
 mod policy;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
             Command::PodToPod(wanted) => pod_to_pod::run(&args.connection, &wanted, run).await,
             Command::Service(wanted) => service::run(&args.connection, &wanted, run).await,
             Command::Egress(wanted) => egress::run(&args.connection, &wanted, run).await,
+            Command::Path(wanted) => path::run(&args.connection, &wanted, run).await,
             Command::ControlPlane(wanted) => control_plane::run(&args.connection, &wanted, run).await,
             Command::Policy(wanted) => policy::run(&args.connection, &wanted, run).await,
             Command::Cleanup(wanted) => cleanup::run(&args.connection, &wanted, run).await,

@@ -124,6 +124,7 @@ impl ServiceFacts {
             slices: Some(self.slices),
             webhooks: None,
             api_services: None,
+            pods: Vec::new(),
             cluster_domain: Some(options.cluster_domain.clone()),
             sources: Vec::new(),
             attempts: Vec::new(),

@@ -19,7 +19,7 @@ pub(super) const ROWS: &[Row] = &[
     held("net-prior", "how common a cause is never makes it more certain", "causes: confidence comes from evidence alone"),
     held("net-all", "one command looks at all that is cheap", "`kubectl netcheck diagnose`"),
     made("net-probe-pod", "a probe pod runs on every node that was asked for"),
-    wanted("net-preflight-pod", "the pod asked about runs and has an address", "needs the pods of both ends of a path in an observation"),
+    made("net-preflight-pod", "the pod asked about runs and has an address"),
     wanted("net-pod-if", "the pod's own interface is up and holds the pod's address", PATH),
     wanted("net-pod-rt", "the pod has a default route by way of its CNI's gateway", PATH),
     wanted("net-gw", "a pod reaches its gateway and its own node", "needs probes from pods to their gateway and node"),

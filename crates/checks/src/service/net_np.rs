@@ -24,7 +24,11 @@ fn judge(view: &View<'_>) -> Judgement {
         tried = rows
             .iter()
             .any(|row| matches!(row.sample.purpose, Purpose::NodePort { .. }));
-        services.iter().flat_map(of_service).collect()
+        let ill = nodes_without_rules(&services);
+        services
+            .iter()
+            .flat_map(|service| of_service(service, &ill))
+            .collect()
     });
     if judgement.is_asked() && !tried && judgement.gaps.is_empty() {
         judgement = Judgement::skipped("no Service that was tried has a node port");
@@ -32,7 +36,23 @@ fn judge(view: &View<'_>) -> Judgement {
     judgement
 }
 
-fn of_service(service: &ServiceRows<'_, '_>) -> Vec<Finding> {
+/// The nodes from which no ClusterIP works at all: net-svc says so, and their node ports are the same rules.
+fn nodes_without_rules<'a>(services: &[ServiceRows<'_, 'a>]) -> BTreeSet<&'a str> {
+    let rows = || services.iter().flat_map(ServiceRows::cluster_ips);
+    let failing: BTreeSet<&Source> = rows().flat_map(Row::failing).collect();
+    let whole = |source: &&Source| {
+        rows()
+            .filter(|row| row.from.contains_key(source))
+            .all(|row| row.failing().contains(source))
+    };
+    failing
+        .into_iter()
+        .filter(whole)
+        .filter_map(|source| source.node())
+        .collect()
+}
+
+fn of_service(service: &ServiceRows<'_, '_>, without_rules: &BTreeSet<&str>) -> Vec<Finding> {
     let ports: Vec<&Row<'_>> = service
         .rows
         .iter()
@@ -46,6 +66,7 @@ fn of_service(service: &ServiceRows<'_, '_>) -> Vec<Finding> {
         let failing = row.failing();
         if let Purpose::NodePort { node } = &row.sample.purpose
             && failing.iter().any(|source| !ill.contains(source))
+            && !without_rules.contains(node.as_str())
         {
             by_node.entry(node).or_default().push(row);
         }

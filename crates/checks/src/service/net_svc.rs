@@ -167,6 +167,7 @@ fn no_cluster_ip(
         first,
     );
     finding.evidence = seen;
+    finding.explains = vec!["net-np".to_owned(), "net-svc-name".to_owned()];
     finding.hint = node.map(|node| {
         format!(
             "the rules that translate ClusterIPs are missing or not reached there: see whether kube-proxy runs and what it logs: `{}`",

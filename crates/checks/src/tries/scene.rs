@@ -147,6 +147,7 @@ impl Scene {
             slices: Some(Observed::Seen(self.slices.clone())),
             webhooks: None,
             api_services: None,
+            pods: Vec::new(),
             cluster_domain: Some("cluster.local".into()),
             sources,
             attempts,

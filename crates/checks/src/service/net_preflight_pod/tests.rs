@@ -1,0 +1,100 @@
+use netprobe::Kind;
+use observation::{Attempt, Expected, Observation, PathPod, Purpose, Topic};
+use report::Subject;
+
+use super::CHECK;
+use crate::reach::Wanted;
+use crate::shown;
+use crate::tries::scene::{Scene, is_from, reset, silence};
+
+fn pod(phase: &str, address: Option<[u8; 4]>) -> PathPod {
+    PathPod {
+        name: "web-2".into(),
+        namespace: "shop".into(),
+        node: Some("node2".into()),
+        phase: phase.into(),
+        addresses: address.into_iter().map(Into::into).collect(),
+        host_network: false,
+    }
+}
+
+fn seen(pod: PathPod, outcome: impl Fn(&Attempt, usize) -> Option<netprobe::Outcome>) -> Observation {
+    let mut scene = Scene::new();
+    scene.topics = vec![Topic::Path];
+    scene.more = vec![Wanted {
+        source: None,
+        purpose: Purpose::Destination,
+        subject: Subject::Object {
+            kind: "pod".into(),
+            name: "web-2".into(),
+            namespace: Some("shop".into()),
+        },
+        address: "10.244.2.21:8080".parse().unwrap(),
+        kind: Kind::Connect { linger_ms: 0 },
+        expected: Expected::Answer,
+        tries: 1,
+    }];
+    let mut observation = scene.observe(outcome);
+    observation.reach.as_mut().unwrap().pods = vec![pod];
+    observation
+}
+
+fn is_destination(attempt: &Attempt) -> bool {
+    attempt.purpose == Purpose::Destination
+}
+
+fn running() -> PathPod {
+    pod("Running", Some([10, 244, 2, 21]))
+}
+
+#[test]
+fn a_pod_that_runs_and_answers_passes() {
+    let observation = seen(running(), |_, _| None);
+    shown::passes(&CHECK, &observation);
+}
+
+#[test]
+fn sources_that_did_not_answer_are_unknown() {
+    let mut observation = seen(running(), |_, _| None);
+    for attempt in &mut observation.reach.as_mut().unwrap().attempts {
+        attempt.samples.clear();
+    }
+    shown::cannot_tell(&CHECK, &observation);
+}
+
+#[test]
+fn a_pod_without_an_address_is_said_to_be_out_of_reach() {
+    let findings = shown::finds(&CHECK, &seen(pod("Pending", None), |_, _| None));
+    assert_eq!(
+        findings[0].summary,
+        "pod/web-2 is Pending and has no address: nothing can reach it"
+    );
+}
+
+#[test]
+fn a_pod_that_answers_on_its_own_node_only_points_at_policies() {
+    let observation = seen(running(), |it, _| {
+        (is_destination(it) && !is_from(it, "node2")).then(silence)
+    });
+    let findings = shown::finds(&CHECK, &observation);
+    assert_eq!(
+        findings[0].summary,
+        "port 8080 of pod/web-2 -n shop does not answer from node1, node3"
+    );
+    assert!(
+        findings[0]
+            .hint
+            .as_ref()
+            .is_some_and(|hint| hint.contains("own node"))
+    );
+}
+
+#[test]
+fn a_port_where_nothing_listens_refuses() {
+    let observation = seen(running(), |it, _| is_destination(it).then(reset));
+    let findings = shown::finds(&CHECK, &observation);
+    assert!(
+        findings[0].summary.contains("refuses connections"),
+        "{findings:#?}"
+    );
+}

@@ -1,0 +1,393 @@
+//! `kubectl netcheck path`: one source and one destination, hop by hop.
+
+use std::net::{IpAddr, SocketAddr};
+
+use checks::{EgressTarget, ReachOptions, ReachPlace, ServiceDepth, Wanted};
+use cluster::{Cluster, ConnectionArgs, ServiceScope};
+use netprobe::Kind;
+use observation::{
+    EndpointSlice, Expected, Node, Observation, PathPod, Purpose, Reach, Service, Source, Topic,
+};
+use plugin::{Failure, Run};
+use report::{Observed, Subject};
+
+use crate::look::Look;
+use crate::session::{NodeChoice, Session};
+use crate::tries::{joined, pod_places, try_all};
+
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct PathArgs {
+    /// Where it begins: pod/NAME or node/NAME. A probe pod on that node stands in for it.
+    #[arg(value_name = "SRC")]
+    source: String,
+    /// Where it ends: service/NAME, pod/NAME:PORT, node/NAME:PORT, HOST:PORT or a URL.
+    #[arg(value_name = "DST")]
+    destination: String,
+    /// Do not add the node of the destination as a second source, to compare with.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", action = clap::ArgAction::Set, hide_default_value = true, hide_possible_values = true)]
+    only: bool,
+    #[command(flatten)]
+    look: Look,
+}
+
+/// Runs the subcommand and returns its exit status.
+pub(crate) async fn run(connection: &ConnectionArgs, wanted: &PathArgs, run: &Run) -> Result<u8, Failure> {
+    let observe = Box::pin(observe(connection, wanted, run));
+    wanted.look.conclude("path", run, observe).await
+}
+
+/// Where a path ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum End {
+    Pod { name: String, port: Option<u16> },
+    Node { name: String, port: Option<u16> },
+    Service { name: String, port: Option<u16> },
+    Outside(EgressTarget),
+}
+
+async fn observe(connection: &ConnectionArgs, wanted: &PathArgs, run: &Run) -> Result<Observation, Failure> {
+    let look = &wanted.look;
+    let begin = match parse(&wanted.source)? {
+        it @ (End::Pod { .. } | End::Node { .. }) => it,
+        End::Service { .. } | End::Outside(_) => {
+            return Err(Failure::new(format!(
+                "error: a path begins at pod/NAME or node/NAME, not at {:?}",
+                wanted.source
+            )));
+        }
+    };
+    let end = parse(&wanted.destination)?;
+    let mut session = Session::open(connection, &look.pods, &look.output, run).await?;
+    let cluster = session.cluster.clone();
+    let namespace = cluster.namespace().to_owned();
+    let mut path = Path {
+        options: ReachOptions {
+            timeout_ms: look.timeout_ms(),
+            tcp_port: session.options.tcp_port,
+            udp_port: session.options.udp_port,
+            ..ReachOptions::default()
+        },
+        nodes: session.nodes(),
+        pods: Vec::new(),
+        services: Observed::Seen(Vec::new()),
+        slices: Observed::Seen(Vec::new()),
+        asked: Vec::new(),
+        end,
+        end_node: None,
+    };
+    let read = path.read(&cluster, &begin, &namespace);
+    let begin_node = session.observe("reading both ends", read).await??;
+    let mut names = vec![begin_node.clone()];
+    names.extend(
+        path.end_node
+            .clone()
+            .filter(|node| !wanted.only && *node != begin_node),
+    );
+    session.options.twins = false;
+    let choice = NodeChoice {
+        names: &names,
+        selector: None,
+    };
+    let path = path;
+    let (placement, tried) = session
+        .with_pods(choice, async |pods, spinner| {
+            let places = pod_places(pods.placement());
+            let run = &pods.placement().run;
+            let (wanted, left_out) = path.wanted(&places);
+            let plan = checks::assemble(run, &places, &wanted, &path.options);
+            (try_all(pods, &plan, spinner).await, left_out)
+        })
+        .await?;
+    let mut reach = Reach {
+        topics: vec![Topic::Path],
+        asked: path.asked,
+        services: Some(path.services),
+        slices: Some(path.slices),
+        webhooks: None,
+        api_services: None,
+        pods: path.pods,
+        cluster_domain: Some(path.options.cluster_domain),
+        sources: Vec::new(),
+        attempts: Vec::new(),
+        left_out: Vec::new(),
+    };
+    if matches!(path.end, End::Outside(_)) {
+        reach.topics.push(Topic::Egress);
+    }
+    if let Some(((sources, attempts), left_out)) = tried {
+        (reach.sources, reach.attempts, reach.left_out) = (sources, attempts, left_out);
+    }
+    reach.left_out.push(format!(
+        "{} itself: a probe pod on {begin_node} stands in for it; policies that select it do not select the probe pod, \
+         `kubectl netcheck policy` judges them",
+        wanted.source
+    ));
+    let mut observation = session.finish(Some(placement))?;
+    observation.reach = Some(reach);
+    Ok(observation)
+}
+
+struct Path {
+    options: ReachOptions,
+    nodes: Vec<Node>,
+    pods: Vec<PathPod>,
+    services: Observed<Vec<Service>>,
+    slices: Observed<Vec<EndpointSlice>>,
+    asked: Vec<Subject>,
+    end: End,
+    /// The node of the destination, where it has one.
+    end_node: Option<String>,
+}
+
+impl Path {
+    /// Reads both ends, and returns the node where the path begins.
+    async fn read(&mut self, cluster: &Cluster, begin: &End, namespace: &str) -> Result<String, Failure> {
+        let begin_node = match begin {
+            End::Pod { name, .. } => {
+                let pod = self.pod(cluster, namespace, name).await?;
+                pod.node.ok_or_else(|| {
+                    Failure::new(format!("error: pod {name:?} is not scheduled on any node"))
+                })?
+            }
+            End::Node { name, .. } => name.clone(),
+            End::Service { .. } | End::Outside(_) => String::new(),
+        };
+        match &self.end.clone() {
+            End::Pod { name, .. } => {
+                self.end_node = self.pod(cluster, namespace, name).await?.node;
+            }
+            End::Node { name, .. } => {
+                if !self.nodes.iter().any(|node| node.name == *name) {
+                    return Err(not_found("nodes", name));
+                }
+                self.end_node = Some(name.clone());
+            }
+            End::Service { name, .. } => {
+                let (name, namespace) = match name.split_once('.') {
+                    Some((name, rest)) => (name, rest.split('.').next().unwrap_or(namespace)),
+                    None => (name.as_str(), namespace),
+                };
+                let scope = ServiceScope::One { namespace, name };
+                self.add(cluster, scope).await;
+                if self.services.seen().is_some_and(Vec::is_empty) {
+                    return Err(not_found("services", name));
+                }
+                self.asked = self
+                    .services
+                    .seen()
+                    .into_iter()
+                    .flatten()
+                    .map(Service::subject)
+                    .collect();
+                self.add(cluster, ServiceScope::Dns).await;
+            }
+            End::Outside(_) => self.add(cluster, ServiceScope::Dns).await,
+        }
+        Ok(begin_node)
+    }
+
+    async fn pod(&mut self, cluster: &Cluster, namespace: &str, name: &str) -> Result<PathPod, Failure> {
+        match cluster.path_pods(namespace, name).await {
+            Observed::Unseen(gap) => {
+                Err(Failure::new(format!("error: {}: {}", gap.what, gap.message)).with_hint(gap.hint))
+            }
+            Observed::Seen(pods) => {
+                let pod = pods.into_iter().next().ok_or_else(|| not_found("pods", name))?;
+                self.pods.push(pod.clone());
+                Ok(pod)
+            }
+        }
+    }
+
+    async fn add(&mut self, cluster: &Cluster, scope: ServiceScope<'_>) {
+        let (services, slices) = tokio::join!(cluster.services(scope), cluster.endpoint_slices(scope));
+        let nothing = || Observed::Seen(Vec::new());
+        self.services = joined(std::mem::replace(&mut self.services, nothing()), services);
+        self.slices = joined(
+            std::mem::replace(&mut self.slices, Observed::Seen(Vec::new())),
+            slices,
+        );
+    }
+
+    fn wanted(&self, places: &[ReachPlace]) -> (Vec<Wanted>, Vec<String>) {
+        let mut wanted = checks::plan_controls(places, &self.options);
+        let services: Vec<Service> = self.services.seen().into_iter().flatten().cloned().collect();
+        let slices: Vec<EndpointSlice> = self.slices.seen().into_iter().flatten().cloned().collect();
+        let dns = checks::dns_service(&services);
+        let mut left_out = Vec::new();
+        match &self.end {
+            End::Service { port, .. } => {
+                let mut asked: Vec<Service> = services
+                    .iter()
+                    .filter(|it| self.asked.contains(&it.subject()))
+                    .cloned()
+                    .collect();
+                for service in &mut asked {
+                    service.ports.retain(|it| port.is_none_or(|port| it.port == port));
+                }
+                let depths: Vec<(&Service, ServiceDepth)> = asked
+                    .iter()
+                    .map(|service| (service, ServiceDepth::Full))
+                    .collect();
+                let (more, left) =
+                    checks::plan_services(&depths, &slices, dns, &self.nodes, places, &self.options);
+                wanted.extend(more);
+                left_out.extend(left);
+            }
+            End::Pod { name, port } => match (port, self.pods.iter().find(|pod| pod.name == *name)) {
+                (Some(port), Some(pod)) => {
+                    let subject = Subject::Object {
+                        kind: "pod".to_owned(),
+                        name: name.clone(),
+                        namespace: Some(pod.namespace.clone()),
+                    };
+                    wanted.extend(self.destinations(&subject, &pod.addresses, *port));
+                }
+                _ => left_out.push(format!(
+                    "a port of pod/{name}: none was named, as pod/{name}:8080"
+                )),
+            },
+            End::Node { name, port } => {
+                let port = port.unwrap_or(10250);
+                let node = self.nodes.iter().find(|node| node.name == *name);
+                let addresses = node
+                    .map(|node| node.internal_ips.as_slice())
+                    .into_iter()
+                    .flatten();
+                let addresses: Vec<IpAddr> = addresses.copied().collect();
+                wanted.extend(self.destinations(&Subject::node(name), &addresses, port));
+            }
+            End::Outside(target) => {
+                wanted.extend(checks::plan_egress(
+                    std::slice::from_ref(target),
+                    dns,
+                    &slices,
+                    &self.options,
+                ));
+            }
+        }
+        (wanted, left_out)
+    }
+
+    fn destinations(&self, subject: &Subject, addresses: &[IpAddr], port: u16) -> Vec<Wanted> {
+        let want = |address: &IpAddr| Wanted {
+            source: None::<Source>,
+            purpose: Purpose::Destination,
+            subject: subject.clone(),
+            address: SocketAddr::new(*address, port),
+            kind: Kind::Connect {
+                linger_ms: self.options.linger_ms,
+            },
+            expected: Expected::Answer,
+            tries: 6,
+        };
+        addresses.iter().map(want).collect()
+    }
+}
+
+fn not_found(resource: &str, name: &str) -> Failure {
+    Failure::new(format!(
+        "Error from server (NotFound): {resource} {name:?} not found"
+    ))
+}
+
+/// Reads an end of a path.
+fn parse(text: &str) -> Result<End, Failure> {
+    let wrong = || {
+        Failure::new(format!(
+            "error: {text:?} is no end of a path: expected service/NAME, pod/NAME:PORT, node/NAME:PORT, HOST:PORT or a URL"
+        ))
+    };
+    if let Some((scheme, rest)) = text.split_once("://") {
+        let default = match scheme {
+            "http" => 80,
+            "https" => 443,
+            _ => return Err(wrong()),
+        };
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+        let with_port = match authority.parse::<IpAddr>() {
+            Ok(address) => SocketAddr::new(address, default).to_string(),
+            Err(_)
+                if authority
+                    .rsplit_once(':')
+                    .is_some_and(|(_, port)| port.parse::<u16>().is_ok()) =>
+            {
+                authority.to_owned()
+            }
+            Err(_) => format!("{authority}:{default}"),
+        };
+        return Ok(End::Outside(crate::egress::parse_target(&with_port)?));
+    }
+    let Some((kind, rest)) = text.split_once('/') else {
+        return Ok(End::Outside(
+            crate::egress::parse_target(text).map_err(|_| wrong())?,
+        ));
+    };
+    let (name, port) = match rest.split_once(':') {
+        Some((name, port)) => {
+            let port = port.parse::<u16>().ok().filter(|port| *port > 0);
+            (name, Some(port.ok_or_else(wrong)?))
+        }
+        None => (rest, None),
+    };
+    if name.is_empty() {
+        return Err(wrong());
+    }
+    let name = name.to_owned();
+    match kind {
+        "pod" | "pods" | "po" => Ok(End::Pod { name, port }),
+        "node" | "nodes" | "no" => Ok(End::Node { name, port }),
+        "service" | "services" | "svc" => Ok(End::Service { name, port }),
+        _ => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_an_object_an_address_or_a_url() {
+        let name = |name: &str| name.to_owned();
+        for (text, expected) in [
+            (
+                "pod/web-1:8080",
+                End::Pod {
+                    name: name("web-1"),
+                    port: Some(8080),
+                },
+            ),
+            (
+                "svc/web",
+                End::Service {
+                    name: name("web"),
+                    port: None,
+                },
+            ),
+            (
+                "node/node1:10250",
+                End::Node {
+                    name: name("node1"),
+                    port: Some(10250),
+                },
+            ),
+            (
+                "198.51.100.80:80",
+                End::Outside(EgressTarget::Address("198.51.100.80:80".parse().unwrap())),
+            ),
+            (
+                "http://198.51.100.80/index.html",
+                End::Outside(EgressTarget::Address("198.51.100.80:80".parse().unwrap())),
+            ),
+            (
+                "https://www.example.com/",
+                End::Outside(crate::egress::parse_target("www.example.com:443").unwrap()),
+            ),
+        ] {
+            assert_eq!(parse(text).unwrap(), expected, "{text}");
+        }
+        for text in ["pod/", "pod/a:0", "deploy/web", "web", "ftp://a"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+}
