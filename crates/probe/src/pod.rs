@@ -241,8 +241,7 @@ fn mounts(options: &ProbeOptions) -> Vec<VolumeMount> {
         name: "node".to_owned(),
         mount_path: HOST_ROOT.to_owned(),
         read_only: Some(true),
-        // The network namespaces of pods are mounts of the node that come and go.
-        mount_propagation: Some("HostToContainer".to_owned()),
+        // No propagation: a node whose root is no shared mount would refuse it.
         ..VolumeMount::default()
     });
     std::iter::once(agent).chain(node).collect()
