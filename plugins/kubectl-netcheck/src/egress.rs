@@ -125,16 +125,16 @@ async fn observe(
 
 /// What is to be tried, and what is known for it.
 #[derive(Clone)]
-struct Facts {
-    targets: Vec<EgressTarget>,
-    services: Vec<Service>,
-    slices: Vec<EndpointSlice>,
-    options: ReachOptions,
+pub(crate) struct Facts {
+    pub(crate) targets: Vec<EgressTarget>,
+    pub(crate) services: Vec<Service>,
+    pub(crate) slices: Vec<EndpointSlice>,
+    pub(crate) options: ReachOptions,
 }
 
 impl Facts {
     /// First the names, then the addresses that they stand for: two rounds, the second only where there are names.
-    async fn try_from(
+    pub(crate) async fn try_from(
         &self,
         pods: &ProbeRun,
         places: &[ReachPlace],

@@ -11,6 +11,7 @@ use observation::{
 use plugin::{Failure, Run};
 use report::{Observed, Subject};
 
+use crate::egress::Facts;
 use crate::look::Look;
 use crate::session::{NodeChoice, Session};
 use crate::tries::{joined, pod_places, try_all};
@@ -92,6 +93,10 @@ async fn observe(connection: &ConnectionArgs, wanted: &PathArgs, run: &Run) -> R
     let (placement, tried) = session
         .with_pods(choice, async |pods, spinner| {
             let places = pod_places(pods.placement());
+            if let End::Outside(target) = &path.end {
+                let outside = path.outside(target.clone());
+                return (outside.try_from(pods, &places, spinner).await, Vec::new());
+            }
             let run = &pods.placement().run;
             let (wanted, left_out) = path.wanted(&places);
             let plan = checks::assemble(run, &places, &wanted, &path.options);
@@ -112,7 +117,7 @@ async fn observe(connection: &ConnectionArgs, wanted: &PathArgs, run: &Run) -> R
         left_out: Vec::new(),
     };
     if matches!(path.end, End::Outside(_)) {
-        reach.topics.push(Topic::Egress);
+        reach.topics = vec![Topic::Egress];
     }
     if let Some(((sources, attempts), left_out)) = tried {
         (reach.sources, reach.attempts, reach.left_out) = (sources, attempts, left_out);
@@ -257,16 +262,19 @@ impl Path {
                 let addresses: Vec<IpAddr> = addresses.copied().collect();
                 wanted.extend(self.destinations(&Subject::node(name), &addresses, port));
             }
-            End::Outside(target) => {
-                wanted.extend(checks::plan_egress(
-                    std::slice::from_ref(target),
-                    dns,
-                    &slices,
-                    &self.options,
-                ));
-            }
+            // What lies outside is tried in rounds of its own.
+            End::Outside(_) => {}
         }
         (wanted, left_out)
+    }
+
+    fn outside(&self, target: EgressTarget) -> Facts {
+        Facts {
+            targets: vec![target],
+            services: self.services.seen().into_iter().flatten().cloned().collect(),
+            slices: self.slices.seen().into_iter().flatten().cloned().collect(),
+            options: self.options.clone(),
+        }
     }
 
     fn destinations(&self, subject: &Subject, addresses: &[IpAddr], port: u16) -> Vec<Wanted> {

@@ -100,14 +100,18 @@ fn rules(reach: &Reach, services: &[ServiceRows<'_, '_>]) -> Vec<Finding> {
             by_source.entry(source).or_default().push(it);
         }
     }
-    let all_from = |source: &Source| {
-        let rows = services.iter().flat_map(ServiceRows::cluster_ips);
-        rows.filter(|row| row.from.contains_key(source)).count()
+    // Of a Service that was tried only to compare with, the endpoints were not: its ClusterIP still counts.
+    let none_works = |source: &Source| {
+        let mut rows = services
+            .iter()
+            .flat_map(ServiceRows::cluster_ips)
+            .filter(|row| row.from.contains_key(source));
+        rows.all(|row| fails_wholly(row, source) && row.failing().contains(&source))
     };
     let whole: Vec<&Source> = by_source
-        .iter()
-        .filter(|(source, broken)| tried > 1 && broken.len() == all_from(source))
-        .map(|(source, _)| *source)
+        .keys()
+        .filter(|source| tried > 1 && none_works(source))
+        .copied()
         .collect();
     if whole.is_empty() {
         return Vec::new();
@@ -370,9 +374,21 @@ fn unanswered(service: &ServiceRows<'_, '_>) -> Option<Finding> {
     let port = first.sample.address.port();
     let outcome = first.telling();
     let reset = matches!(outcome, Some(Outcome::Refused { offender: None, .. }));
+    let rejected = matches!(
+        outcome,
+        Some(Outcome::Refused {
+            offender: Some(_),
+            ..
+        })
+    );
     let summary = if reset {
         format!(
             "nothing listens on port {port} of any endpoint of {}",
+            it.subject()
+        )
+    } else if rejected {
+        format!(
+            "connections to every endpoint of {} are turned away by a rule before they reach the pod",
             it.subject()
         )
     } else {

@@ -1,3 +1,4 @@
+use netprobe::Outcome;
 use observation::{Attempt, Purpose};
 use report::Subject;
 
@@ -49,6 +50,22 @@ fn a_node_from_which_no_cluster_ip_works_is_the_matter() {
         findings[0]
             .summary
             .starts_with("no ClusterIP works from pods of node2")
+    );
+}
+
+#[test]
+fn services_that_were_tried_only_to_compare_with_count_for_a_node() {
+    let mut observation =
+        Scene::new().observe(|it, _| (is_cluster_ip(it) && is_from(it, "node2")).then(silence));
+    observation
+        .reach
+        .as_mut()
+        .unwrap()
+        .attempts
+        .retain(|it| is_of(it, "web") || !matches!(it.purpose, Purpose::Endpoint { .. }));
+    assert_eq!(
+        shown::finds(&CHECK, &observation)[0].subject,
+        Subject::node("node2")
     );
 }
 
@@ -113,6 +130,22 @@ fn an_application_that_does_not_listen_is_told_from_the_network() {
     assert_eq!(
         summaries(&observation),
         ["nothing listens on port 8080 of any endpoint of service/web -n shop"]
+    );
+}
+
+#[test]
+fn a_rule_that_turns_away_is_told_from_an_application() {
+    let rejected = || Outcome::Refused {
+        offender: Some([10, 244, 1, 1].into()),
+        after_us: 400,
+    };
+    let observation = Scene::new()
+        .observe(|it, _| (is_of(it, "web") && !matches!(it.purpose, Purpose::Name { .. })).then(rejected));
+    assert_eq!(
+        summaries(&observation),
+        [
+            "connections to every endpoint of service/web -n shop are turned away by a rule before they reach the pod"
+        ]
     );
 }
 
