@@ -12,9 +12,9 @@ mod tunnel;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use netmodel::rules::NodeRules;
+use netmodel::rules::{Decider, Family, NodeRules, View, parse_iptables_save};
 use observation::{Node, NodeReads, Observation};
-use report::{Gap, Observed};
+use report::Gap;
 
 pub(crate) use flows::Leg;
 pub(crate) use gaps::{gap, gaps, skipped};
@@ -31,6 +31,8 @@ pub(crate) struct Firewall<'a> {
     /// How many other nodes there are.
     pub(crate) others: usize,
     pub(crate) reads: &'a NodeReads,
+    /// What was read once more after the probes.
+    after: Option<&'a NodeReads>,
     pub(crate) rules: NodeRules,
     /// What of the rules could not be read. Who finds nothing has these gaps.
     pub(crate) gaps: Vec<Gap>,
@@ -43,10 +45,8 @@ impl<'a> Firewall<'a> {
         nodes
             .iter()
             .filter_map(|node| {
-                let reads = match observation.node_evidence.get(&node.name)? {
-                    Observed::Seen(evidence) => &evidence.before,
-                    Observed::Unseen(_) => return None,
-                };
+                let evidence = observation.node_evidence.get(&node.name)?.seen()?;
+                let reads = &evidence.before;
                 let (rules, gaps) = reading::read(&node.name, reads);
                 let others = nodes.iter().copied().filter(|peer| peer.name != node.name);
                 Some(Self {
@@ -54,6 +54,7 @@ impl<'a> Firewall<'a> {
                     peers: flows::asked(others.collect(), &rules),
                     others: nodes.len() - 1,
                     reads,
+                    after: evidence.after.as_ref(),
                     rules,
                     gaps,
                 })
@@ -63,6 +64,32 @@ impl<'a> Firewall<'a> {
 
     pub(crate) fn name(&self) -> &'a str {
         &self.node.name
+    }
+
+    /// The rules as they were after the probes, where they were read once more.
+    pub(crate) fn rules_after(&self) -> Option<NodeRules> {
+        let (rules, gaps) = reading::read(self.name(), self.after?);
+        gaps.is_empty().then_some(rules)
+    }
+
+    /// The packets that came to a rule of iptables between the two reads, where both counted them.
+    pub(crate) fn rise(&self, by: &Decider<'_>) -> Option<u64> {
+        let rule = by.rule?;
+        let after = self.after?;
+        let text = match (by.view, by.table.family) {
+            (View::IptablesNft, Family::Ip) => &after.iptables,
+            (View::IptablesNft, Family::Ip6) => &after.ip6tables,
+            (View::IptablesLegacy, Family::Ip) => &after.iptables_legacy,
+            _ => return None,
+        };
+        let set = parse_iptables_save(&text.seen()?.text, by.view, by.table.family);
+        let chain = set
+            .table(by.table.family, &by.table.name)?
+            .chains
+            .get(&by.chain.name)?;
+        let later = chain.rules.iter().find(|known| known.text == rule.text)?;
+        let (then, now) = (rule.counters?.packets, later.counters?.packets);
+        now.checked_sub(then).filter(|rise| *rise > 0)
     }
 
     /// The node's range of pod addresses of a family.

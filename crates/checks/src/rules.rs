@@ -109,7 +109,7 @@ fn finding(
         severity: Severity::Error,
         subject: Subject::node(node),
         summary,
-        evidence: vec![evidence(node, &stopping.by, &does)],
+        evidence: vec![evidence(firewall, &stopping.by, &does)],
         hint: Some(repair(node, &stopping.by, firewall.pod_interface(true))),
         explains: explains.iter().map(|id| (*id).to_owned()).collect(),
     }

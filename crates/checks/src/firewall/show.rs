@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use netmodel::rules::{Decider, Owner, View};
 use report::Evidence;
 
-use super::Leg;
+use super::{Firewall, Leg};
 use crate::shell::{on_node, word};
 
 /// The ways that packets take, in words: as few as there are to be said.
@@ -80,13 +80,17 @@ pub(crate) fn widths(ranges: &[RangeInclusive<u32>]) -> String {
     format!("of {}", parts.join(" or "))
 }
 
-/// The rule as it is, what it does, and the command that shows it again.
-pub(crate) fn evidence(node: &str, by: &Decider<'_>, does: &str) -> Evidence {
-    let counted = match (by.rule, by.rule.and_then(|rule| rule.counters)) {
-        (Some(_), Some(counters)) if counters.packets > 0 => format!(", {} packets so far", counters.packets),
-        _ => String::new(),
+/// The rule as it is, what it does, how often it was come to, and the command that shows it again.
+pub(crate) fn evidence(firewall: &Firewall<'_>, by: &Decider<'_>, does: &str) -> Evidence {
+    let counted = match (firewall.rise(by), by.rule.and_then(|rule| rule.counters)) {
+        (Some(rise), _) => format!("; {rise} packets came to it during the probes"),
+        (None, Some(counters)) if counters.packets > 0 => {
+            format!("; {} packets came to it so far", counters.packets)
+        }
+        (None, _) => String::new(),
     };
-    Evidence::command(format!("{by} {does}{counted}"), on_node(node, &[&by.command()]))
+    let command = on_node(firewall.name(), &[&by.command()]);
+    Evidence::command(format!("{by} {does}{counted}"), command)
 }
 
 /// What to do about a rule or policy that stops what the cluster needs. Ends in a command.

@@ -62,7 +62,7 @@ fn closed(firewall: &Firewall<'_>, stop: &TunnelStop<'_>) -> Finding {
             stop.device
         ),
         evidence: vec![evidence(
-            node,
+            firewall,
             &stop.by,
             &format!("stops UDP packets to port {port} {ends}"),
         )],
@@ -92,7 +92,7 @@ fn opening(firewall: &Firewall<'_>, stop: &TunnelStop<'_>) -> String {
 fn sized(firewall: &Firewall<'_>, stop: &TunnelStop<'_>, sizes: &str, is_repaired: bool) -> Finding {
     let (node, ends) = (firewall.name(), stop.ends());
     let mut found = evidence(
-        node,
+        firewall,
         &stop.by,
         &format!("stops packets {sizes} to UDP port {} {ends}", stop.port),
     );

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use netmodel::rules::{BentEndpoint, NodeRules, ServicePort, bent_endpoints, service_ports};
 use report::{Evidence, Finding, Severity, Subject};
@@ -106,6 +106,7 @@ fn stale(firewall: &Firewall<'_>, all: &[(&Firewall<'_>, Ports)]) -> Option<Find
             extra.entry(name).or_default().extend(only_here);
         }
     }
+    keep_stable(firewall, &mut extra);
     let (service, endpoints) = extra.first_key_value()?;
     let more = match extra.len() {
         1 => String::new(),
@@ -131,6 +132,22 @@ fn stale(firewall: &Firewall<'_>, all: &[(&Firewall<'_>, Ports)]) -> Option<Find
         hint: Some(rewriting(node)),
         explains: Vec::new(),
     })
+}
+
+/// What a node has only for a moment, while it takes over a change, is no fault: it must still be there after the probes.
+fn keep_stable(firewall: &Firewall<'_>, extra: &mut BTreeMap<String, Vec<String>>) {
+    if extra.is_empty() {
+        return;
+    }
+    let Some(after) = firewall.rules_after() else {
+        return;
+    };
+    let after = ports(&after);
+    let still: BTreeSet<&String> = after.values().flat_map(|port| &port.endpoints).collect();
+    extra.retain(|_, endpoints| {
+        endpoints.retain(|endpoint| still.contains(endpoint));
+        !endpoints.is_empty()
+    });
 }
 
 #[cfg(test)]
@@ -176,6 +193,25 @@ mod tests {
             .observe();
         observation.node_evidence.remove("node3");
         assert_eq!(judge(&View::new(&observation)).findings, []);
+    }
+
+    #[test]
+    fn what_is_gone_after_the_probes_was_a_change_on_its_way() {
+        let mut observation = Fixture::healthy()
+            .exchange("node2", "10.244.2.3", "10.244.2.77")
+            .observe();
+        let evidence =
+            |observation: &observation::Observation, node: &str| match &observation.node_evidence[node] {
+                report::Observed::Seen(evidence) => evidence.clone(),
+                report::Observed::Unseen(gap) => panic!("{gap:?}"),
+            };
+        let healthy = evidence(&Fixture::healthy().observe(), "node2");
+        let mut changing = evidence(&observation, "node2");
+        changing.after = Some(healthy.before);
+        observation
+            .node_evidence
+            .insert("node2".into(), report::Observed::Seen(changing));
+        shown::passes(&CHECK, &observation);
     }
 
     #[test]

@@ -77,7 +77,7 @@ fn finding(firewall: &Firewall<'_>, effect: &Effect<'_>) -> Finding {
         severity,
         subject: Subject::node(node),
         summary: format!("{node} does not track {what}, so it does not translate them either"),
-        evidence: vec![evidence(node, &effect.by, "exempts them")],
+        evidence: vec![evidence(firewall, &effect.by, "exempts them")],
         hint: Some(repair(node, &effect.by, None)),
         explains: Vec::new(),
     }

@@ -148,7 +148,7 @@ fn report(
     };
     let (found, hint) = match (escape, &empty) {
         (Some(by), _) => (
-            evidence(node, by, "lets what leaves pass before it is masqueraded"),
+            evidence(firewall, by, "lets what leaves pass before it is masqueraded"),
             Some(repair(node, by, firewall.pod_interface(v4))),
         ),
         (None, Some((owner, chain))) => (

@@ -65,6 +65,30 @@ mod tests {
     }
 
     #[test]
+    fn what_came_to_the_rule_during_the_probes_is_counted() {
+        let rule = "-A FORWARD -s 10.244.0.0/16 -j DROP";
+        let counted = |packets: u32| {
+            let fixture = Fixture::healthy().rule("node2", "filter", rule);
+            fixture
+                .exchange("node2", rule, &format!("[{packets}:0] {rule}"))
+                .observe()
+        };
+        let mut observation = counted(5);
+        let later = counted(12).node_evidence.remove("node2");
+        if let (Some(report::Observed::Seen(first)), Some(report::Observed::Seen(later))) =
+            (observation.node_evidence.get_mut("node2"), later)
+        {
+            first.after = Some(later.before);
+        }
+        let findings = shown::finds(&CHECK, &observation);
+        assert!(
+            findings[0].evidence[0]
+                .fact
+                .ends_with("; 7 packets came to it during the probes")
+        );
+    }
+
+    #[test]
     fn a_table_of_nft_that_iptables_cannot_show_is_read_too() {
         let table = r#"
             {"table":{"family":"inet","name":"guard","handle":1}},

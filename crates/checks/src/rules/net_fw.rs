@@ -31,7 +31,7 @@ fn finding(firewall: &Firewall<'_>, thinning: &Stopping<'_>) -> Finding {
             severity: Severity::Error,
             subject: Subject::node(node),
             summary: format!("{node} drops packets {} {way}", widths(&ranges)),
-            evidence: vec![evidence(node, &thinning.by, &format!("stops them {way}"))],
+            evidence: vec![evidence(firewall, &thinning.by, &format!("stops them {way}"))],
             hint: Some(repair(node, &thinning.by, firewall.pod_interface(true))),
             explains: Vec::new(),
         };
@@ -50,7 +50,7 @@ fn finding(firewall: &Firewall<'_>, thinning: &Stopping<'_>) -> Finding {
         },
         subject: Subject::node(node),
         summary: format!("{node} drops some {} {way}", thinning.packets()),
-        evidence: vec![evidence(node, &thinning.by, "stops what fits it")],
+        evidence: vec![evidence(firewall, &thinning.by, "stops what fits it")],
         hint: Some(repair(node, &thinning.by, firewall.pod_interface(true))),
         explains: Vec::new(),
     }

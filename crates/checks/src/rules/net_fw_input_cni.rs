@@ -48,7 +48,7 @@ fn finding(firewall: &Firewall<'_>, v4: bool) -> Option<Finding> {
         severity,
         subject: Subject::node(node),
         summary: format!("{node} does not accept {what}"),
-        evidence: vec![evidence(node, &by, &format!("stops {what}"))],
+        evidence: vec![evidence(firewall, &by, &format!("stops {what}"))],
         hint: Some(repair(node, &by, firewall.pod_interface(v4))),
         explains: Vec::new(),
     })

@@ -47,7 +47,7 @@ fn finding(firewall: &Firewall<'_>, share: f64, whose: &str, by: &netmodel::rule
         severity,
         subject: Subject::node(node),
         summary: format!("{node} loses {lost} of {whose} at random"),
-        evidence: vec![evidence(node, by, &format!("stops {lost} of {whose}"))],
+        evidence: vec![evidence(firewall, by, &format!("stops {lost} of {whose}"))],
         hint: Some(repair(node, by, firewall.pod_interface(true))),
         explains: Vec::new(),
     }

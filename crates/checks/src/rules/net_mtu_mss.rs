@@ -43,7 +43,7 @@ fn finding(firewall: &Firewall<'_>) -> Option<Finding> {
         summary: format!("{node} lowers the segment size of TCP of pods to {}", to(first)),
         evidence: found
             .iter()
-            .map(|(by, mss)| evidence(node, by, &format!("lowers it to {}", to(mss))))
+            .map(|(by, mss)| evidence(firewall, by, &format!("lowers it to {}", to(mss))))
             .collect(),
         hint: None,
         explains: Vec::new(),

@@ -66,7 +66,7 @@ fn finding(firewall: &Firewall<'_>, v4: bool, by: &Decider<'_>) -> Finding {
         "packet too big"
     };
     let mut evidence = vec![evidence(
-        node,
+        firewall,
         by,
         &format!("stops the ICMP message \"{message}\" for pods"),
     )];

@@ -72,7 +72,7 @@ fn over(firewall: &Firewall<'_>, by: &Decider<'_>, peers: &[String]) -> Finding 
         subject: Subject::node(node),
         summary: format!("pods of {whom} see the pods of {node} come from an address of {node}"),
         evidence: vec![evidence(
-            node,
+            firewall,
             by,
             &format!("translates what pods send to pods of {whom}"),
         )],
@@ -97,7 +97,7 @@ fn noted(firewall: &Firewall<'_>, by: &Decider<'_>) -> Finding {
         summary: format!(
             "{node} has a rule that translates addresses, or keeps others from it, and is not the cluster's"
         ),
-        evidence: vec![evidence(node, by, "belongs to nobody known")],
+        evidence: vec![evidence(firewall, by, "belongs to nobody known")],
         hint: None,
         explains: Vec::new(),
     }
