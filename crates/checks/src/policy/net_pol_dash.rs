@@ -24,7 +24,7 @@ fn find(scene: &Scene<'_>) -> Vec<Finding> {
             for (index, rule) in policy.rules(direction).into_iter().flatten().enumerate() {
                 for (number, pair) in rule.peers.windows(2).enumerate() {
                     if let Some((namespaces, pods)) = split(pair) {
-                        findings.extend(of_pair(
+                        findings.push(of_pair(
                             scene,
                             policy,
                             (direction, index, number),
@@ -76,7 +76,7 @@ fn of_pair(
     (direction, index, number): (Direction, usize, usize),
     namespaces: &Selector,
     pods: &Selector,
-) -> Option<Finding> {
+) -> Finding {
     let own = policy.name.namespace.as_str();
     let selected = |namespace: &str| {
         scene
@@ -92,10 +92,12 @@ fn of_pair(
     let there = all.iter().filter(|pod| selected(&pod.namespace));
     let both = there.clone().filter(|pod| pods.matches(&pod.labels)).count();
     let there = there.count();
-    // Pods of the own namespace with these labels, none of the other: either was meant.
-    if here > 0 && both == 0 && !namespaces.is_empty() {
-        return None;
-    }
+    // Pods of the own namespace with these labels, none of the other: either was meant, most likely.
+    let severity = if here > 0 && both == 0 && !namespaces.is_empty() {
+        Severity::Note
+    } else {
+        Severity::Warning
+    };
     let side = match direction {
         Direction::Ingress => "from",
         Direction::Egress => "to",
@@ -113,14 +115,7 @@ fn of_pair(
     );
     let hint = "if pods with these labels in these namespaces are meant, write both selectors as one item: no dash before the second";
     let evidence = field(&policy.name, &path, fact);
-    Some(about(
-        CHECK.id,
-        Severity::Warning,
-        &policy.name,
-        summary,
-        evidence,
-        hint,
-    ))
+    about(CHECK.id, severity, &policy.name, summary, evidence, hint)
 }
 
 #[cfg(test)]

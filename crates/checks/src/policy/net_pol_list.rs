@@ -19,7 +19,8 @@ const MOST_NAMESPACES: usize = 8;
 
 fn judge(view: &View<'_>) -> Judgement {
     match &view.scene {
-        Some(scene) if scene.is_lint() => lint(view, &[Need::Pods], find),
+        // Beside a diagnosis of everything an inventory would be in the way.
+        Some(scene) if scene.is_lint() && view.observation.mesh.is_none() => lint(view, &[Need::Pods], find),
         Some(_) | None => Judgement::not_asked(),
     }
 }
