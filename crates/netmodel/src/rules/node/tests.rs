@@ -4,6 +4,7 @@ use super::*;
 use crate::rules::iptables::parse_iptables_save;
 use crate::rules::model::Family;
 use crate::rules::nft::parse_nft_json;
+use crate::rules::test::Test;
 use crate::rules::values::AddressRange;
 use crate::rules::walk::{Outcome, StopKind};
 
@@ -173,7 +174,6 @@ fn overlay_packets_dropped_by_size_or_by_share_are_told_from_all() {
             stop.conditions.first().map(|wanted| wanted.test.clone()),
         )
     };
-    use crate::rules::test::Test;
     assert_eq!(
         dropped("-A INPUT -p udp -m udp --dport 8472 -j DROP"),
         (true, None)
