@@ -1,9 +1,9 @@
 use report::{Finding, Gap};
 
 use crate::cni;
-use crate::node;
 use crate::control;
 use crate::egress;
+use crate::node;
 use crate::path;
 use crate::policy;
 use crate::rules;

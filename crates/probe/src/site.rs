@@ -217,7 +217,12 @@ impl<'a> Site<'a> {
             .headers_mut()
             .insert(ACCEPT, HeaderValue::from_static(METADATA_ONLY));
         let made = self.client.request::<PartialObjectMeta<ConfigMap>>(request);
-        Ok(patiently(cancel, made).await?.metadata)
+        let made = patiently(cancel, made).await;
+        if made.as_ref().is_err_and(Trouble::is_forbidden) {
+            // Refused for good: there is nothing to remove, and no right to.
+            self.config_maps.pop();
+        }
+        Ok(made?.metadata)
     }
 
     fn namespace_gap(trouble: &Trouble, verb: &str, resource: &str, namespace: Option<&str>) -> Gap {

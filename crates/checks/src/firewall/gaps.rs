@@ -10,9 +10,12 @@ use crate::view::View;
 pub(crate) fn skipped(view: &View<'_>) -> Option<Judgement> {
     let observation = view.observation;
     if !observation.node_evidence.is_empty() {
-        return None;
+        return not_allowed(view).map(|gap| Judgement::skipped(reason(gap)));
     }
     Some(match &observation.node_reading {
+        Some(Observed::Unseen(gap)) if gap.why == GapReason::TierNotAllowed => {
+            Judgement::skipped(reason(gap))
+        }
         Some(Observed::Unseen(gap)) => Judgement {
             gaps: vec![gap.clone()],
             ..Judgement::default()
@@ -20,6 +23,26 @@ pub(crate) fn skipped(view: &View<'_>) -> Option<Judgement> {
         Some(Observed::Seen(())) => Judgement::skipped("no node was to be read"),
         None => Judgement::not_asked(),
     })
+}
+
+/// Why no node's rules were read, where the user did not allow as much: that was not asked, rather than not seen.
+fn not_allowed<'a>(view: &View<'a>) -> Option<&'a Gap> {
+    let mut first = None;
+    for evidence in view.observation.node_evidence.values().filter_map(Observed::seen) {
+        let gap = evidence.before.iptables.gap()?;
+        if gap.why != GapReason::TierNotAllowed {
+            return None;
+        }
+        first.get_or_insert(gap);
+    }
+    first
+}
+
+fn reason(gap: &Gap) -> String {
+    match &gap.hint {
+        Some(hint) => format!("{}: {hint}", gap.message),
+        None => gap.message.clone(),
+    }
 }
 
 /// What is missing of the rules of all nodes, one gap for each reason: nodes that could not be read at all, and those of

@@ -73,13 +73,18 @@ fn finding(view: &View<'_>, by_source: &BTreeMap<&str, Vec<Evidence>>) -> Option
         some => (Subject::Cluster, some.join(", ")),
     };
     // Where the rules of these nodes were read, they say which one it is.
-    let read = view.firewalls.iter().filter(|firewall| names.contains(&firewall.name()));
+    let read = view
+        .firewalls
+        .iter()
+        .filter(|firewall| names.contains(&firewall.name()));
     let (rules, hints): (Vec<Evidence>, Vec<Option<String>>) = read.filter_map(culprit).unzip();
     let look = || {
         let command = on_node(first, &["iptables-save -t nat"]);
         format!("look for a rule that masquerades pods without sparing the pods' own range: `{command}`")
     };
-    let probes = by_source.values().filter_map(|evidence| evidence.first().cloned());
+    let probes = by_source
+        .values()
+        .filter_map(|evidence| evidence.first().cloned());
     Some(Finding {
         id: CHECK.id.to_owned(),
         severity: Severity::Error,
