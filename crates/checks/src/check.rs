@@ -157,6 +157,7 @@ pub const CHECKS: &[&Check] = &[
     &service::net_svc_name::CHECK,
     &service::net_np::CHECK,
     &service::net_lb::CHECK,
+    &service::net_perf::CHECK,
     &egress::net_egr::CHECK,
     &egress::net_egr_ip::CHECK,
     &control::net_kubelet::CHECK,

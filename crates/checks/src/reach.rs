@@ -26,6 +26,9 @@ pub use services::{ServiceDepth, dns_service, plan_services, ready_endpoints};
 pub struct ReachOptions {
     /// How often a Service is tried from each source: each time a backend is chosen anew.
     pub count: u32,
+    /// In how many series the tries of the same are made side by side. A series ends with its first failure, so that what is
+    /// silent does not cost a timeout for each try; it goes on when a second try is answered.
+    pub series: u32,
     /// How many endpoints of one Service are tried by themselves from each source.
     pub endpoints: usize,
     /// To how many other nodes a source goes where all of them would be too many.
@@ -50,6 +53,7 @@ impl Default for ReachOptions {
     fn default() -> Self {
         Self {
             count: 10,
+            series: 3,
             endpoints: 10,
             neighbours: 3,
             timeout_ms: 4000,
@@ -114,10 +118,6 @@ pub struct Place {
     pub addresses: Vec<IpAddr>,
 }
 
-/// In so many series tries are made at the same time. A series ends with its first failure, so that what is silent does not
-/// cost a timeout for each try; it goes on when a second try is answered.
-const SERIES: u32 = 3;
-
 /// Puts together what each source is to try. Tries of the same are a few series side by side.
 /// The same input always gives the same plan.
 pub fn assemble(run: &str, places: &[Place], wanted: &[Wanted], options: &ReachOptions) -> ReachPlan {
@@ -133,7 +133,7 @@ pub fn assemble(run: &str, places: &[Place], wanted: &[Wanted], options: &ReachO
             if !concerns || !(place.source == Source::Outside || has(Family::of(want.address.ip()))) {
                 continue;
             }
-            let series = want.tries.clamp(1, SERIES);
+            let series = want.tries.clamp(1, options.series.max(1));
             for _ in 0..series {
                 let Ok(id) = u32::try_from(probes.len()) else {
                     break;

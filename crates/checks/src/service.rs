@@ -2,6 +2,7 @@
 
 pub(crate) mod net_lb;
 pub(crate) mod net_np;
+pub(crate) mod net_perf;
 pub(crate) mod net_preflight_pod;
 pub(crate) mod net_svc;
 pub(crate) mod net_svc_name;

@@ -13,6 +13,7 @@ use crate::control_plane::ControlPlaneArgs;
 use crate::egress::EgressArgs;
 use crate::guide::{Checks, GuideFlags};
 use crate::path::PathArgs;
+use crate::perf::PerfArgs;
 use crate::policy::PolicyArgs;
 use crate::service::ServiceArgs;
 
@@ -61,6 +62,9 @@ pub(crate) enum Command {
     /// Follow one way, from a pod or a node to a Service, a pod, a node or what lies outside, and say where it stops.
     #[command(after_help = EXIT_STATUS)]
     Path(Box<PathArgs>),
+    /// Measure requests, datagrams and much data between pods: percentiles, throughput, loss.
+    #[command(after_help = EXIT_STATUS)]
+    Perf(Box<PerfArgs>),
     /// Try the API servers and kubelets from pods, and look at what the API server calls: webhooks, aggregated APIs.
     #[command(name = "control-plane", after_help = EXIT_STATUS)]
     ControlPlane(Box<ControlPlaneArgs>),

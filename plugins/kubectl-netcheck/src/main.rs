@@ -11,6 +11,7 @@ mod diagnose;
 mod guide;
 mod look;
 mod path;
+mod perf;
 mod node_reading;
 mod pod_to_pod;
 mod policy;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
             Command::Service(wanted) => service::run(&args.connection, &wanted, run).await,
             Command::Egress(wanted) => egress::run(&args.connection, &wanted, run).await,
             Command::Path(wanted) => path::run(&args.connection, &wanted, run).await,
+            Command::Perf(wanted) => perf::run(&args.connection, &wanted, run).await,
             Command::ControlPlane(wanted) => control_plane::run(&args.connection, &wanted, run).await,
             Command::Policy(wanted) => policy::run(&args.connection, &wanted, run).await,
             Command::Cleanup(wanted) => cleanup::run(&args.connection, &wanted, run).await,

@@ -92,7 +92,7 @@ pub(super) const ROWS: &[Row] = &[
     made("net-kubelet", "the control plane and the kubelets reach each other"),
     made("net-webhook", "admission webhooks can be called"),
     made("net-apisvc", "aggregated APIs can be called"),
-    wanted("net-perf", "connections and requests are as quick as their way allows", MEASURED),
+    made("net-perf", "connections and requests are as quick as their way allows"),
     wanted("net-perf-res", "neither nodes nor pods are starved of CPU or memory", "needs the metrics API"),
     wanted("net-perf-nic", "network cards drop nothing and are not full", NODE),
     wanted("net-watch", "what changes while one looks", MEASURED),

@@ -1,0 +1,80 @@
+//! `kubectl netcheck perf`: how long things take between pods, and how much gets lost.
+
+use std::net::IpAddr;
+
+use checks::ReachOptions;
+use cluster::ConnectionArgs;
+use observation::{Observation, Place, Reach, Topic};
+use plugin::{Failure, Run};
+
+use crate::look::Look;
+use crate::session::Session;
+use crate::tries::{pod_places, try_all};
+
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct PerfArgs {
+    /// Requests and datagrams for each pair of nodes. Below 20 loss is not spoken of.
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    samples: u32,
+    /// How much data is sent each way for each pair, in MiB.
+    #[arg(long, default_value_t = 8, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    data: u64,
+    #[command(flatten)]
+    look: Look,
+}
+
+/// Runs the subcommand and returns its exit status.
+pub(crate) async fn run(connection: &ConnectionArgs, wanted: &PerfArgs, run: &Run) -> Result<u8, Failure> {
+    let observe = Box::pin(observe(connection, wanted, run));
+    wanted.look.conclude("perf", run, observe).await
+}
+
+async fn observe(connection: &ConnectionArgs, wanted: &PerfArgs, run: &Run) -> Result<Observation, Failure> {
+    let look = &wanted.look;
+    let mut session = Session::open(connection, &look.pods, &look.output, run).await?;
+    let options = ReachOptions {
+        // Each sample by itself: what is lost has to be counted, and one at a time does not slow down the next.
+        series: u32::MAX,
+        retries: 0,
+        concurrency: 2,
+        timeout_ms: look.timeout_ms(),
+        tcp_port: session.options.tcp_port,
+        udp_port: session.options.udp_port,
+        ..ReachOptions::default()
+    };
+    let (placement, tried) = session
+        .with_pods(look.choice(), async |pods, spinner| {
+            let places = pod_places(pods.placement());
+            let twins: Vec<Option<IpAddr>> = pods
+                .placement()
+                .nodes
+                .values()
+                .filter_map(|place| match place {
+                    Place::Ready(pod) => Some(pod.twin.as_ref()),
+                    Place::LeftOut { .. } | Place::Failed(_) => None,
+                })
+                .map(|twin| twin.and_then(|twin| twin.addresses.first().copied()))
+                .collect();
+            let bytes = wanted.data << 20;
+            let wanted = checks::plan_performance(&places, &twins, wanted.samples, bytes, &options);
+            let plan = checks::assemble(&pods.placement().run, &places, &wanted, &options);
+            try_all(pods, &plan, spinner).await
+        })
+        .await?;
+    let (sources, attempts) = tried.unwrap_or_default();
+    let mut observation = session.finish(Some(placement))?;
+    observation.reach = Some(Reach {
+        topics: vec![Topic::Performance],
+        asked: Vec::new(),
+        services: None,
+        slices: None,
+        webhooks: None,
+        api_services: None,
+        pods: Vec::new(),
+        cluster_domain: None,
+        sources,
+        attempts,
+        left_out: Vec::new(),
+    });
+    Ok(observation)
+}
