@@ -16,6 +16,7 @@ use crate::path::PathArgs;
 use crate::perf::PerfArgs;
 use crate::policy::PolicyArgs;
 use crate::service::ServiceArgs;
+use crate::watch::WatchArgs;
 
 const EXIT_STATUS: &str = "\
 Exit status, the same for every output format:
@@ -65,6 +66,9 @@ pub(crate) enum Command {
     /// Measure requests, datagrams and much data between pods: percentiles, throughput, loss.
     #[command(after_help = EXIT_STATUS)]
     Perf(Box<PerfArgs>),
+    /// Probe the mesh again and again from the same pods, and print a line for whatever changes.
+    #[command(after_help = EXIT_STATUS)]
+    Watch(Box<WatchArgs>),
     /// Try the API servers and kubelets from pods, and look at what the API server calls: webhooks, aggregated APIs.
     #[command(name = "control-plane", after_help = EXIT_STATUS)]
     ControlPlane(Box<ControlPlaneArgs>),

@@ -18,6 +18,7 @@ mod policy;
 mod service;
 mod session;
 mod tries;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
             Command::Egress(wanted) => egress::run(&args.connection, &wanted, run).await,
             Command::Path(wanted) => path::run(&args.connection, &wanted, run).await,
             Command::Perf(wanted) => perf::run(&args.connection, &wanted, run).await,
+            Command::Watch(wanted) => watch::run(&args.connection, &wanted, run).await,
             Command::ControlPlane(wanted) => control_plane::run(&args.connection, &wanted, run).await,
             Command::Policy(wanted) => policy::run(&args.connection, &wanted, run).await,
             Command::Cleanup(wanted) => cleanup::run(&args.connection, &wanted, run).await,

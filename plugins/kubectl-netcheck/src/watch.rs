@@ -1,0 +1,262 @@
+//! `kubectl netcheck watch`: the mesh again and again from the same pods, and a line for whatever changes.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use checks::MeshOptions;
+use cluster::ConnectionArgs;
+use netprobe::{Kind, Outcome};
+use observation::{Cell, Mesh};
+use plugin::{Failure, OutputFormat, Run};
+use report::ExitStatus;
+use serde_json::json;
+
+use crate::args::duration;
+use crate::look::Look;
+use crate::pod_to_pod::run_mesh;
+use crate::session::Session;
+
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct WatchArgs {
+    /// How long from the beginning of one round to that of the next.
+    #[arg(long, default_value = "30s", value_name = "DURATION", value_parser = duration)]
+    interval: Duration,
+    /// How long to watch.
+    #[arg(long, default_value = "5m", value_name = "DURATION", value_parser = duration)]
+    duration: Duration,
+    #[command(flatten)]
+    look: Look,
+}
+
+/// From where, to where, in which way.
+type Way = (String, String, &'static str);
+
+/// What is known of each way so far.
+#[derive(Default)]
+struct Ledger {
+    is_well: BTreeMap<Way, bool>,
+    answered: BTreeMap<Way, (u32, u32)>,
+}
+
+/// What changed, or was not well from the beginning.
+#[derive(Debug, PartialEq, Eq)]
+struct Change {
+    way: Way,
+    is_well: bool,
+    how: String,
+}
+
+/// Runs the subcommand and returns its exit status: that of a problem when anything was not well at any time.
+pub(crate) async fn run(connection: &ConnectionArgs, wanted: &WatchArgs, run: &Run) -> Result<u8, Failure> {
+    let look = &wanted.look;
+    if look.from_bundle.is_some() || look.save_bundle.is_some() {
+        return Err(Failure::new(
+            "error: watch has no bundle: it prints what changes as it changes",
+        ));
+    }
+    let mut session = Box::pin(Session::open(connection, &look.pods, &look.output, run)).await?;
+    // Pods end by themselves after that: some time for starting and the last round.
+    session.options.max_run = wanted.duration + Duration::from_mins(5);
+    let options = MeshOptions {
+        count: 1,
+        timeout_ms: look.timeout_ms(),
+        tcp_port: session.options.tcp_port,
+        udp_port: session.options.udp_port,
+        ..MeshOptions::default()
+    };
+    let is_json = look.output.output == OutputFormat::Json;
+    let watched = session.with_pods(look.choice(), async |pods, spinner| {
+        let began = Instant::now();
+        let mut ledger = Ledger::default();
+        let mut rounds = 0;
+        loop {
+            let round = Instant::now();
+            let mesh = run_mesh(pods, &options, spinner).await;
+            rounds += 1;
+            spinner.clear();
+            for change in ledger.add(&mesh) {
+                plugin::write(&line(&jiff::Timestamp::now().to_string(), &change, is_json))?;
+            }
+            let rest = wanted.interval.saturating_sub(round.elapsed());
+            if began.elapsed() + rest >= wanted.duration {
+                return Ok::<_, Failure>((ledger, rounds));
+            }
+            tokio::time::sleep(rest).await;
+        }
+    });
+    let (_, value) = Box::pin(watched).await?;
+    let Some(done) = value else {
+        return Ok(ExitStatus::Inconclusive.into());
+    };
+    let (ledger, rounds) = done?;
+    plugin::write(&ledger.summary(rounds, is_json))?;
+    Ok(ledger.exit_status().into())
+}
+
+impl Ledger {
+    /// Notes a round, and says what changed. What is well from the beginning is no news.
+    fn add(&mut self, mesh: &Mesh) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for cell in mesh.cells.iter().filter(|cell| !cell.samples.is_empty()) {
+            // ICMP alone is filtered in many healthy networks.
+            let Some(kind) = kind(&cell.kind) else { continue };
+            let way = (cell.source.clone(), cell.target.clone(), kind);
+            let is_well = cell.samples.iter().any(|sample| sample.outcome.is_ok());
+            let count = self.answered.entry(way.clone()).or_default();
+            count.0 += u32::from(is_well);
+            count.1 += 1;
+            let before = self.is_well.insert(way.clone(), is_well);
+            if before.map_or(!is_well, |before| before != is_well) {
+                changes.push(Change {
+                    way,
+                    is_well,
+                    how: how(cell),
+                });
+            }
+        }
+        changes
+    }
+
+    fn summary(&self, rounds: u32, is_json: bool) -> String {
+        let (mut answered, mut tried) = (0, 0);
+        for (well, all) in self.answered.values() {
+            answered += well;
+            tried += all;
+        }
+        if is_json {
+            return format!(
+                "{}\n",
+                json!({"rounds": rounds, "answered": answered, "tried": tried})
+            );
+        }
+        let mut text = format!("{rounds} rounds, {answered} of {tried} probes answered\n");
+        for ((source, target, kind), (well, all)) in &self.answered {
+            if well < all {
+                let _ = writeln!(text, "  {kind} {source} → {target}: {well} of {all}");
+            }
+        }
+        cluster::sanitize(&text).into_owned()
+    }
+
+    fn exit_status(&self) -> ExitStatus {
+        if self.answered.is_empty() {
+            ExitStatus::Inconclusive
+        } else if self.answered.values().any(|(well, all)| well < all) {
+            ExitStatus::ProblemFound
+        } else {
+            ExitStatus::NoProblem
+        }
+    }
+}
+
+fn kind(kind: &Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Tcp => Some("tcp"),
+        Kind::Udp => Some("udp"),
+        Kind::Bulk { .. } => Some("large"),
+        Kind::Icmp | Kind::Connect { .. } | Kind::Dns { .. } | Kind::Http { .. } => None,
+    }
+}
+
+/// The end of the last sample, in a word.
+fn how(cell: &Cell) -> String {
+    let outcome = cell.samples.last().map(|sample| &sample.outcome);
+    let word = match outcome {
+        Some(Outcome::Ok { rtt_us, .. } | Outcome::Dns { rtt_us, .. } | Outcome::Http { rtt_us, .. }) => {
+            return format!("answers in {}.{:02}ms", rtt_us / 1000, rtt_us % 1000 / 10);
+        }
+        Some(Outcome::Refused { .. }) => "refused",
+        Some(Outcome::HostUnreachable { .. }) => "no route to host",
+        Some(Outcome::NetUnreachable { .. }) => "network is unreachable",
+        Some(Outcome::LocalError { .. }) => "not sent",
+        Some(Outcome::TimedOut { .. }) | None => "no answer",
+        Some(Outcome::Stalled { .. }) => "stalls",
+        Some(Outcome::Reset { .. }) => "reset",
+        Some(Outcome::WrongPeer { .. }) => "wrong peer",
+        Some(Outcome::NotPermitted { .. }) => "not permitted",
+    };
+    word.to_owned()
+}
+
+fn line(time: &str, change: &Change, is_json: bool) -> String {
+    let (source, target, kind) = &change.way;
+    if is_json {
+        let document = json!({
+            "time": time, "source": source, "target": target, "protocol": kind,
+            "answered": change.is_well, "how": change.how,
+        });
+        return format!("{document}\n");
+    }
+    let mark = if change.is_well { "✓" } else { "✗" };
+    let text = format!("{time} {mark} {kind} {source} → {target}: {}\n", change.how);
+    cluster::sanitize(&text).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use netprobe::Sample;
+    use observation::Coverage;
+
+    use super::*;
+
+    fn mesh(is_well: bool) -> Mesh {
+        let outcome = if is_well {
+            Outcome::Ok {
+                rtt_us: 250,
+                peer: None,
+            }
+        } else {
+            Outcome::TimedOut { after_us: 4_000_000 }
+        };
+        Mesh {
+            coverage: Coverage::Full,
+            tcp_port: 1,
+            udp_port: 1,
+            sources: BTreeMap::new(),
+            cells: vec![Cell {
+                source: "node1".into(),
+                target: "node2".into(),
+                address: [10, 0, 0, 1].into(),
+                kind: Kind::Tcp,
+                samples: vec![Sample {
+                    at_us: 0,
+                    retry: false,
+                    outcome,
+                }],
+            }],
+        }
+    }
+
+    #[test]
+    fn only_what_changes_is_told() {
+        let mut ledger = Ledger::default();
+        assert_eq!(ledger.add(&mesh(true)), []);
+        assert_eq!(ledger.exit_status(), ExitStatus::NoProblem);
+        let changes = ledger.add(&mesh(false));
+        assert_eq!((changes.len(), changes[0].is_well), (1, false));
+        assert_eq!(ledger.add(&mesh(false)), []);
+        assert!(ledger.add(&mesh(true))[0].is_well);
+        assert_eq!(ledger.exit_status(), ExitStatus::ProblemFound);
+        assert_eq!(
+            ledger.summary(4, false),
+            "4 rounds, 2 of 4 probes answered\n  tcp node1 → node2: 2 of 4\n"
+        );
+    }
+
+    #[test]
+    fn what_is_not_well_from_the_beginning_is_told_at_once() {
+        let changes = Ledger::default().add(&mesh(false));
+        assert_eq!(
+            line("2026-01-01T00:00:00Z", &changes[0], false),
+            "2026-01-01T00:00:00Z ✗ tcp node1 → node2: no answer\n"
+        );
+        let document = line("t", &changes[0], true);
+        assert!(document.contains("\"answered\":false"), "{document}");
+    }
+
+    #[test]
+    fn nothing_seen_is_not_nothing_wrong() {
+        assert_eq!(Ledger::default().exit_status(), ExitStatus::Inconclusive);
+    }
+}
