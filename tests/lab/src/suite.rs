@@ -18,6 +18,10 @@ const LIFECYCLE: &str = "NETCHECK_LAB_LIFECYCLE";
 /// Tells the end-to-end tests where the plugin lies that they are to run.
 const PLUGIN_DIRECTORY: &str = "NETCHECK_PLUGIN_DIR";
 
+/// Faults that are found within seconds, one of each layer, and two clusters that are healthy. All of them take minutes:
+/// `cargo lab faults`.
+const QUICK_FAULTS: &str = "N-01,N-05,N-07,N-09,N-27,K-03,K-04,OK-01,OK-05";
+
 /// What came of one step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Outcome {
@@ -100,6 +104,7 @@ pub(crate) fn on_a_lab(state: &StateDir, options: &Options) -> Result<ExitCode> 
         let kubeconfig = state.kubeconfig(User::Admin.file());
         let mut tests = end_to_end(&kubeconfig, &plugin, Some(&state.path().join("bin")))?;
         steps.push(step("end to end", tests.env("NETCHECK_LAB", state.name())));
+        steps.push(step("faults", &mut quick_faults(state, &plugin)));
     }
     let ended = down::down(state);
     if let Err(error) = &ended {
@@ -147,6 +152,16 @@ pub(crate) fn on_a_cluster(kubeconfig: &Path) -> Result<ExitCode> {
     let mut tests = end_to_end(&kubeconfig, &cargo::release_directory()?, None)?;
     steps.push(step("end to end", tests.env_remove("NETCHECK_LAB")));
     Ok(summary(&steps))
+}
+
+/// Breaks the lab in a few ways; the plugin must name each of them first, and nothing where nothing is wrong.
+fn quick_faults(state: &StateDir, plugin: &Path) -> Command {
+    let words = ["run", "--quiet", "--locked", "--package=faults", "--"];
+    let mut command = cargo(&words);
+    command
+        .args(["--name", state.name(), "--only", QUICK_FAULTS, "--plugin-dir"])
+        .arg(plugin);
+    command
 }
 
 fn build_plugin() -> Outcome {
