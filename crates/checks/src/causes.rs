@@ -12,10 +12,11 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use report::{CheckResult, Confidence, Finding, Protocol, RootCause, Severity};
+use report::{CheckResult, Confidence, Finding, Protocol, RootCause, Severity, Subject};
 
 use crate::check::Breaks;
 use crate::localise::{deciding_check, explained_checks};
+use crate::shell::word;
 use crate::view::View;
 use layer::Layer;
 
@@ -56,7 +57,20 @@ pub(crate) fn explain(view: &View<'_>, found: &[Found], checks: &[CheckResult]) 
     let mut candidates: Vec<Candidate<'_>> = found
         .iter()
         .filter_map(|found| candidate(found, &failed, &answered))
+        .filter(|candidate| is_cause(candidate, found))
         .collect();
+    // What does no harm that was seen is told as a cause only where nothing is.
+    if candidates
+        .iter()
+        .any(|candidate| candidate.finding.severity == Severity::Error || !candidate.explained.is_empty())
+        || !failed.is_empty()
+    {
+        candidates.retain(|candidate| {
+            candidate.finding.severity == Severity::Error
+                || !candidate.explained.is_empty()
+                || candidate.layer == Layer::Policy
+        });
+    }
     candidates.sort_by_key(|candidate| {
         (
             std::cmp::Reverse(candidate.finding.severity),
@@ -71,12 +85,11 @@ pub(crate) fn explain(view: &View<'_>, found: &[Found], checks: &[CheckResult]) 
         let parent = causes
             .iter_mut()
             .find(|(cause, _)| accounts_for(cause, &candidate, is_new));
-        match parent {
-            Some((_, consequences)) => consequences.push(candidate.finding),
-            None => {
-                covered.extend(candidate.explained.iter().cloned());
-                causes.push((candidate, Vec::new()));
-            }
+        if let Some((_, consequences)) = parent {
+            consequences.push(candidate.finding);
+        } else {
+            covered.extend(candidate.explained.iter().cloned());
+            causes.push((candidate, Vec::new()));
         }
     }
     // What explains probes that failed goes before what was found beside them.
@@ -88,7 +101,7 @@ pub(crate) fn explain(view: &View<'_>, found: &[Found], checks: &[CheckResult]) 
     });
     causes
         .into_iter()
-        .map(|(cause, consequences)| root_cause(view, &cause, &consequences, checks))
+        .map(|(cause, consequences)| root_cause(view, &cause, &consequences, found, checks))
         .collect()
 }
 
@@ -115,6 +128,53 @@ fn candidate<'a>(
     })
 }
 
+/// Findings about Services and the way out, which a broken lower layer fakes.
+const SYMPTOMS: &[(&str, Layer)] = &[
+    ("net-svc", Layer::Service),
+    ("net-svc-ratio", Layer::Service),
+    ("net-svc-name", Layer::Service),
+    ("net-np", Layer::Service),
+    ("net-lb", Layer::Service),
+    ("net-hairpin", Layer::Service),
+    ("net-kubelet", Layer::Service),
+    ("net-egr", Layer::Egress),
+    ("net-egr-ip", Layer::Egress),
+];
+
+/// The symptoms above a cause that it accounts for.
+fn symptoms<'a>(cause: &Candidate<'a>, found: &'a [Found]) -> impl Iterator<Item = &'a Finding> {
+    let id = cause.finding.id.as_str();
+    let below = cause.layer <= Layer::Way && (!cause.explained.is_empty() || id == "net-n-defrt");
+    let layer = cause.layer;
+    let namespace = namespace(&cause.finding.subject).map(str::to_owned);
+    let own = cause.finding;
+    found.iter().map(|found| &found.finding).filter(move |finding| {
+        let Some((_, of)) = SYMPTOMS.iter().find(|(id, _)| *id == finding.id) else {
+            return false;
+        };
+        let same_place = namespace.is_some() && self::namespace(&finding.subject) == namespace.as_deref();
+        finding.severity == Severity::Error
+            && !std::ptr::eq(*finding, own)
+            && (below || (layer == Layer::Policy && same_place) || (layer == *of && finding.id != own.id))
+    })
+}
+
+fn namespace(subject: &Subject) -> Option<&str> {
+    match subject {
+        Subject::Object { namespace, .. } => namespace.as_deref(),
+        Subject::NodePair { .. } | Subject::Cluster => None,
+    }
+}
+
+/// Whether something that could be a cause is one here: a policy stops what it is meant to stop, and is a cause only of
+/// what was seen to fail behind it.
+fn is_cause(candidate: &Candidate<'_>, found: &[Found]) -> bool {
+    candidate.layer != Layer::Policy
+        || candidate.finding.severity == Severity::Error
+        || symptoms(candidate, found).next().is_some()
+        || candidate.finding.id == "net-pol-dash"
+}
+
 /// Whether a candidate is a consequence of a cause that was accepted before it: it explains nothing of its own, and it is
 /// about the same place on a higher layer, or about the same thing.
 fn accounts_for(cause: &Candidate<'_>, candidate: &Candidate<'_>, is_new: bool) -> bool {
@@ -134,6 +194,15 @@ fn accounts_for(cause: &Candidate<'_>, candidate: &Candidate<'_>, is_new: bool) 
         return shares
             && (cause.layer < candidate.layer || lower.subject == higher.subject || lower.id == higher.id);
     }
+    let is_symptom = SYMPTOMS.iter().any(|(id, _)| *id == higher.id);
+    if is_symptom && cause.layer <= Layer::Way && !cause.explained.is_empty() {
+        return true;
+    }
+    let same_namespace =
+        namespace(&lower.subject).is_some() && namespace(&lower.subject) == namespace(&higher.subject);
+    if is_symptom && cause.layer == Layer::Policy && same_namespace {
+        return true;
+    }
     // It explains no probe: beside a cause on the same node that lies lower it is what follows from it.
     cause.layer < candidate.layer && lower.subject == higher.subject && !cause.explained.is_empty()
 }
@@ -142,10 +211,12 @@ fn root_cause(
     view: &View<'_>,
     cause: &Candidate<'_>,
     consequences: &[&Finding],
+    found: &[Found],
     checks: &[CheckResult],
 ) -> RootCause {
     let finding = cause.finding;
     let mut explains: Vec<String> = consequences.iter().map(|finding| finding.id.clone()).collect();
+    explains.extend(symptoms(cause, found).map(|symptom| symptom.id.clone()));
     for fault in &view.faults {
         let accounted = fault.pairs.iter().any(|(source, target)| {
             let large =
@@ -209,7 +280,10 @@ fn verify(cause: &Candidate<'_>) -> String {
     match cause.layer {
         Layer::Service => "kubectl netcheck service".to_owned(),
         Layer::Egress => "kubectl netcheck egress".to_owned(),
-        Layer::Policy => "kubectl netcheck policy".to_owned(),
+        Layer::Policy => match namespace(&cause.finding.subject) {
+            Some(namespace) => format!("kubectl netcheck policy -n {}", word(namespace)),
+            None => "kubectl netcheck policy -A".to_owned(),
+        },
         _ if cause.explained.is_empty() => "kubectl netcheck diagnose --node-access".to_owned(),
         _ => "kubectl netcheck pod-to-pod".to_owned(),
     }

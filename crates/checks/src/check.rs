@@ -1,3 +1,5 @@
+mod needs;
+
 use report::{Finding, Gap};
 
 use crate::cni;
@@ -9,6 +11,8 @@ use crate::policy;
 use crate::rules;
 use crate::service;
 use crate::view::View;
+
+pub use needs::{Need, Selection};
 
 /// One claim about a cluster, and what decides whether it holds.
 #[derive(Clone, Copy, Debug)]

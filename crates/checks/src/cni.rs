@@ -19,6 +19,12 @@ use report::{Gap, GapReason, Observed};
 
 use crate::nodes::{Nodes, best_route, is_default, pod_cidrs};
 
+/// Whether a runtime reads a file of this name (libcni).
+pub(crate) fn is_configuration(name: &str) -> bool {
+    let ending = std::path::Path::new(name).extension();
+    ending.is_some_and(|ending| ending == "conflist" || ending == "conf" || ending == "json")
+}
+
 /// What a directory is that nothing of the run looked at.
 pub(crate) static NOT_READ: Observed<Vec<String>> = Observed::Unseen(Gap {
     what: String::new(),
@@ -107,7 +113,7 @@ pub(crate) fn far_end(nodes: &Nodes<'_>, peer: &Node) -> Option<FarEnd> {
     let data = annotation("backend-data")?;
     // As {"VNI":1,"VtepMAC":"9a:…"}.
     let mac = data.split("\"VtepMAC\":\"").nth(1)?.split('"').next()?;
-    let outer = annotation("public-ip").and_then(|address| address.parse().ok());
+    let outer = told_address(peer);
     Some(FarEnd {
         mac: mac.to_lowercase(),
         outer: outer.into_iter().collect(),
@@ -116,6 +122,12 @@ pub(crate) fn far_end(nodes: &Nodes<'_>, peer: &Node) -> Option<FarEnd> {
             peer.name
         ),
     })
+}
+
+/// The address at which a node's flannel tells the others to find it.
+pub(crate) fn told_address(peer: &Node) -> Option<IpAddr> {
+    let told = peer.annotations.get("flannel.alpha.coreos.com/public-ip")?;
+    told.parse().ok()
 }
 
 /// The way through a VXLAN tunnel without learning: the neighbour and the forwarding entry that it depends on.

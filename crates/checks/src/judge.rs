@@ -10,7 +10,7 @@ use observation::Observation;
 use report::{CheckResult, Finding, PhaseStats, ProbePodInfo, Report, Stats, Target};
 
 use crate::causes::{self, Found};
-use crate::check::{CHECKS, Judgement};
+use crate::check::{CHECKS, Judgement, Selection};
 use crate::localise::place;
 use crate::tries::{count_attempts, tried};
 use crate::view::View;
@@ -26,9 +26,15 @@ pub struct JudgeOptions {
 
 /// Makes every check and puts together what they found. Never fails: what is missing from the observation is a gap.
 pub fn judge(observation: &Observation, options: &JudgeOptions) -> Report {
+    judge_selected(observation, options, &Selection::default())
+}
+
+/// As [`judge`], of some checks only.
+pub fn judge_selected(observation: &Observation, options: &JudgeOptions, selection: &Selection) -> Report {
     let view = View::new(observation);
     let judgements: Vec<_> = CHECKS
         .iter()
+        .filter(|check| selection.has(check.id))
         .map(|check| (check, (check.judge)(&view)))
         .filter(|(_, judgement)| judgement.is_asked())
         .collect();

@@ -38,11 +38,11 @@ mod suggestion;
 mod tries;
 mod view;
 
-pub use check::{Breaks, CHECKS, Check, Judgement};
+pub use check::{Breaks, CHECKS, Check, Judgement, Need, Selection};
 pub use coverage::{Row, Status, coverage, document as coverage_document, row};
 pub use fold::{SourceAnswers, fold};
 pub use guide::{Guide, UnknownId, guide};
-pub use judge::{JudgeOptions, judge};
+pub use judge::{JudgeOptions, judge, judge_selected};
 pub use plan::{MeshOptions, MeshPlan, PlannedCell, SourcePlan, plan_mesh};
 pub use reach::{
     EgressTarget, Place as ReachPlace, ReachOptions, ReachPlan, ServiceDepth, SourceTries, Wanted, assemble,

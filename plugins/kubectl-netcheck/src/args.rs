@@ -8,9 +8,9 @@ use cluster::ConnectionArgs;
 use plugin::{Failure, OutputArgs};
 
 use crate::alerts::Alerts;
-use crate::explain::Explain;
 use crate::control_plane::ControlPlaneArgs;
 use crate::egress::EgressArgs;
+use crate::explain::Explain;
 use crate::guide::{Checks, GuideFlags};
 use crate::path::PathArgs;
 use crate::perf::PerfArgs;
@@ -27,7 +27,7 @@ Exit status, the same for every output format:
 
 /// Find out why pods do not reach each other.
 #[derive(Debug, Parser)]
-#[command(name = "netcheck", after_help = EXIT_STATUS, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(name = "netcheck", after_help = EXIT_STATUS, disable_help_subcommand = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -35,6 +35,14 @@ pub(crate) struct Args {
     pub(crate) guide: GuideFlags,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
+}
+
+impl Args {
+    /// What is done without a subcommand: everything that applies, with the defaults.
+    pub(crate) fn diagnose() -> Command {
+        let args = Self::parse_from(["netcheck", "diagnose"]);
+        args.command.expect("the words name a command")
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -99,6 +107,12 @@ pub(crate) struct Diagnose {
     pub(crate) selector: Option<String>,
     #[command(flatten)]
     pub(crate) reading: NodeReading,
+    /// Make only this check, and look only at what it needs; may be repeated. `kubectl netcheck checks` lists them.
+    #[arg(long = "check", value_name = "ID")]
+    pub(crate) checks: Vec<String>,
+    /// Do not make this check; may be repeated.
+    #[arg(long = "skip-check", value_name = "ID")]
+    pub(crate) skip_checks: Vec<String>,
     /// Samples of each probe.
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) count: u32,

@@ -1,22 +1,38 @@
 //! `kubectl netcheck diagnose`: everything that applies, and one cause for it.
 
-use checks::{JudgeOptions, MeshOptions};
+use std::collections::BTreeSet;
+
+use checks::{JudgeOptions, MeshOptions, Need, ReachOptions, Selection};
 use cluster::ConnectionArgs;
-use observation::Observation;
-use plugin::{Failure, Run};
+use observation::{Attempt, Mesh, Node, Observation, PolicyFacts, PolicyQuestion, SourceState, Topic};
+use plugin::{Failure, Run, Spinner};
+use probe::ProbeRun;
 use report::FailOn;
 
-use crate::args::{self, Diagnose};
+use crate::args::{self, Diagnose, NodeReading};
 use crate::bundle;
 use crate::node_reading;
 use crate::pod_to_pod::run_mesh;
+use crate::service::{self, ServiceFacts};
 use crate::session::{NodeChoice, Session, tool};
+use crate::tries::{pod_places, try_all};
+
+/// How many Services are tried beside those of the API and of the DNS.
+const SERVICES: usize = 10;
 
 /// Runs the subcommand and returns its exit status.
 pub(crate) async fn run(connection: &ConnectionArgs, wanted: &Diagnose, run: &Run) -> Result<u8, Failure> {
+    let selection = Selection {
+        only: wanted.checks.clone(),
+        skip: wanted.skip_checks.clone(),
+    };
+    if let Some(unknown) = selection.unknown() {
+        return Err(Failure::new(format!("error: there is no check {unknown:?}"))
+            .with_hint(Some("`kubectl netcheck checks` lists them".to_owned())));
+    }
     let observation = match &wanted.from_bundle {
         Some(path) => bundle::read(path)?,
-        None => observe(connection, wanted, run).await?,
+        None => Box::pin(observe(connection, wanted, &selection, run)).await?,
     };
     if let Some(path) = &wanted.save_bundle {
         bundle::write(path, &observation)?;
@@ -25,38 +41,140 @@ pub(crate) async fn run(connection: &ConnectionArgs, wanted: &Diagnose, run: &Ru
         command: "diagnose".to_owned(),
         tool: tool(run),
     };
-    let report = checks::judge(&observation, &judge);
-    plugin::print(&report, &wanted.output)?;
+    let report = checks::judge_selected(&observation, &judge, &selection);
     let fail_on = match wanted.fail_on {
         args::FailOn::Error => FailOn::Error,
         args::FailOn::Warning => FailOn::Warning,
     };
+    plugin::print_judged(&report, &wanted.output, fail_on)?;
     Ok(report.exit_status(fail_on).into())
 }
 
-async fn observe(connection: &ConnectionArgs, wanted: &Diagnose, run: &Run) -> Result<Observation, Failure> {
+/// What the API says, as far as the selected checks need it.
+struct Facts {
+    services: Option<ServiceFacts>,
+    policy: Option<PolicyFacts>,
+}
+
+/// What was probed in one go.
+struct Probed {
+    mesh: Option<Mesh>,
+    tried: Option<(Vec<SourceState>, Vec<Attempt>, Vec<String>)>,
+}
+
+async fn observe(
+    connection: &ConnectionArgs,
+    wanted: &Diagnose,
+    selection: &Selection,
+    run: &Run,
+) -> Result<Observation, Failure> {
+    let needs = selection.needs();
     let mut session = Session::open(connection, &wanted.pods, &wanted.output, run).await?;
-    let options = MeshOptions {
+    let mesh = MeshOptions {
         count: wanted.count,
         timeout_ms: u64::try_from(wanted.timeout.as_millis()).unwrap_or(u64::MAX),
         tcp_port: session.options.tcp_port,
         udp_port: session.options.udp_port,
         ..MeshOptions::default()
     };
+    let reach = ReachOptions {
+        count: 5,
+        endpoints: 5,
+        timeout_ms: mesh.timeout_ms,
+        tcp_port: mesh.tcp_port,
+        udp_port: mesh.udp_port,
+        ..ReachOptions::default()
+    };
     let choice = NodeChoice {
         names: &wanted.nodes,
         selector: wanted.selector.as_deref(),
     };
-    let looked = node_reading::around(&mut session, choice, &wanted.reading, async |session| {
-        let probed = session.with_pods(choice, async |pods, spinner| {
-            run_mesh(pods, &options, spinner).await
+    let facts = read(&mut session, &needs).await?;
+    let nodes = session.nodes();
+    let any = needs.contains(&Need::Mesh) || needs.contains(&Need::Services);
+    let wanted_reads = reading(wanted, &needs);
+    let looked = node_reading::around(&mut session, choice, &wanted_reads, async |session| {
+        if !any {
+            return Ok((None, None));
+        }
+        let trying = session.with_pods(choice, async |pods, spinner| {
+            probe(pods, &needs, &facts, &nodes, (&mesh, &reach), spinner).await
         });
-        Box::pin(probed).await
+        let (placement, outcome) = Box::pin(trying).await?;
+        Ok((Some(placement), outcome))
     });
-    let (nodes, (placement, mesh)) = Box::pin(looked).await?;
-    let mut observation = session.finish(Some(placement))?;
-    observation.mesh = mesh;
-    observation.node_reading = Some(nodes.reading);
-    observation.node_evidence = nodes.evidence;
+    let (read, (placement, outcome)) = Box::pin(looked).await?;
+    let mut observation = session.finish(placement)?;
+    observation.node_reading = Some(read.reading);
+    observation.node_evidence = read.evidence;
+    observation.policy = facts.policy;
+    if let Some(services) = facts.services {
+        observation.reach = Some(services.reach(vec![Topic::Service], &reach));
+    }
+    if let Some(probed) = outcome {
+        observation.mesh = probed.mesh;
+        if let (Some(reach), Some((sources, attempts, left_out))) = (&mut observation.reach, probed.tried) {
+            (reach.sources, reach.attempts) = (sources, attempts);
+            reach.left_out.extend(left_out);
+        }
+    }
     Ok(observation)
+}
+
+/// How far nodes are read: not at all where no selected check needs it.
+fn reading(wanted: &Diagnose, needs: &BTreeSet<Need>) -> NodeReading {
+    let network = needs.contains(&Need::NodeNetwork) || needs.contains(&Need::NodeAccess);
+    NodeReading {
+        node_access: wanted.reading.node_access && network,
+        host_network: wanted.reading.host_network && network,
+    }
+}
+
+async fn read(session: &mut Session<'_>, needs: &BTreeSet<Need>) -> Result<Facts, Failure> {
+    let cluster = session.cluster.clone();
+    let services = async {
+        if needs.contains(&Need::Services) {
+            Some(service::sampled(&cluster, SERVICES).await)
+        } else {
+            None
+        }
+    };
+    let everywhere = BTreeSet::new();
+    let policy = async {
+        if needs.contains(&Need::Policies) {
+            let question = PolicyQuestion::default();
+            Some(cluster.policy_facts(question, &everywhere).await)
+        } else {
+            None
+        }
+    };
+    let both = async { tokio::join!(services, policy) };
+    let (services, policy) = session.observe("reading Services and policies", both).await?;
+    Ok(Facts { services, policy })
+}
+
+async fn probe(
+    pods: &ProbeRun,
+    needs: &BTreeSet<Need>,
+    facts: &Facts,
+    nodes: &[Node],
+    (mesh, reach): (&MeshOptions, &ReachOptions),
+    spinner: &Spinner,
+) -> Probed {
+    let mut probed = Probed {
+        mesh: None,
+        tried: None,
+    };
+    if needs.contains(&Need::Mesh) {
+        probed.mesh = Some(run_mesh(pods, mesh, spinner).await);
+    }
+    if let Some(services) = &facts.services {
+        let places = pod_places(pods.placement());
+        let (mut wanted, left_out) = services.plan(nodes, &places, reach);
+        wanted.extend(checks::plan_controls(&places, reach));
+        let plan = checks::assemble(&pods.placement().run, &places, &wanted, reach);
+        let (sources, attempts) = try_all(pods, &plan, spinner).await;
+        probed.tried = Some((sources, attempts, left_out));
+    }
+    probed
 }

@@ -6,7 +6,7 @@ use checks::{Guide, Status, coverage, guide};
 use plugin::{Failure, OutputArgs, OutputFormat};
 use serde_json::{Value, json};
 
-use crate::args::Command;
+use crate::args::{Args, Command};
 
 /// Columns of an explanation, where the terminal's are not known.
 const WIDTH: usize = 100;
@@ -37,7 +37,7 @@ pub(crate) struct Checks {
 /// The command that was typed, or the one that stands behind a flag.
 ///
 /// # Errors
-/// When there is neither, or both.
+/// When there are both.
 pub(crate) fn command(typed: Option<Command>, flags: GuideFlags) -> Result<Command, Failure> {
     let see = "See 'kubectl netcheck --help' for usage.";
     let asks = flags.list_checks || flags.explain_check.is_some();
@@ -50,7 +50,7 @@ pub(crate) fn command(typed: Option<Command>, flags: GuideFlags) -> Result<Comma
         (Some(_), true) => Err(Failure::new(format!(
             "error: --list-checks and --explain-check stand alone, without a command\n{see}"
         ))),
-        (None, false) => Err(Failure::new(format!("error: a command is needed\n{see}"))),
+        (None, false) => Ok(Args::diagnose()),
     }
 }
 

@@ -91,7 +91,7 @@ pub(crate) struct ServiceFacts {
 }
 
 impl ServiceFacts {
-    fn plan(
+    pub(crate) fn plan(
         &self,
         nodes: &[Node],
         places: &[checks::ReachPlace],
@@ -116,7 +116,7 @@ impl ServiceFacts {
         checks::plan_services(&depths, slices, dns, nodes, places, options)
     }
 
-    fn reach(self, topics: Vec<Topic>, options: &ReachOptions) -> Reach {
+    pub(crate) fn reach(self, topics: Vec<Topic>, options: &ReachOptions) -> Reach {
         Reach {
             topics,
             asked: self.asked,
@@ -209,7 +209,7 @@ async fn named(cluster: &Cluster, names: &[String]) -> Result<ServiceFacts, Fail
 }
 
 /// A few Services of all: that of the API, that of the DNS, some that have endpoints, and one that has none.
-async fn sampled(cluster: &Cluster, most: usize) -> ServiceFacts {
+pub(crate) async fn sampled(cluster: &Cluster, most: usize) -> ServiceFacts {
     let (services, slices) = tokio::join!(
         cluster.services(ServiceScope::All),
         cluster.endpoint_slices(ServiceScope::All)

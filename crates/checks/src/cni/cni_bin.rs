@@ -35,7 +35,7 @@ fn judge(view: &View<'_>) -> Judgement {
         let files = &nodes.evidence[node].before.files;
         let configurations = files
             .iter()
-            .filter(|(path, _)| path.starts_with(CONFIGURATIONS) && !path.ends_with(".bak"))
+            .filter(|(path, _)| path.starts_with(CONFIGURATIONS) && super::is_configuration(path))
             .filter_map(|(path, text)| Some((path, text.seen()?)));
         for (path, text) in configurations {
             for plugin in plugins(text) {

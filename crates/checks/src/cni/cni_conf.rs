@@ -14,8 +14,6 @@ pub(crate) static CHECK: Check = Check {
 };
 
 const DIRECTORY: &str = "/etc/cni/net.d";
-/// The endings that runtimes read (libcni).
-const ENDINGS: &[&str] = &[".conflist", ".conf", ".json"];
 
 fn judge(view: &View<'_>) -> Judgement {
     let nodes = match Nodes::of(view) {
@@ -31,10 +29,7 @@ fn judge(view: &View<'_>) -> Judgement {
         ..Judgement::default()
     };
     for (node, names) in part.seen {
-        if names
-            .iter()
-            .any(|name| ENDINGS.iter().any(|ending| name.ends_with(ending)))
-        {
+        if names.iter().any(|name| super::is_configuration(name)) {
             continue;
         }
         let fact = if names.is_empty() {

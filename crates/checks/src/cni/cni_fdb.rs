@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use report::{Evidence, Finding, Severity, Subject};
 
 use super::{FarEnd, Hop, far_end, hops};
@@ -39,7 +41,11 @@ fn judge(view: &View<'_>) -> Judgement {
             .filter(|entry| entry.device == hop.tunnel.name && entry.mac.eq_ignore_ascii_case(&far.mac))
             .filter_map(|entry| entry.destination)
             .collect();
-        let right = |address| far.outer.contains(address) || hop.peer.internal_ips.contains(address);
+        // What the peer's CNI told the others is what they do; whether that is true is another check's question.
+        let told = super::told_address(hop.peer);
+        let right = |address: &IpAddr| {
+            far.outer.contains(address) || hop.peer.internal_ips.contains(address) || told == Some(*address)
+        };
         let fact = match destinations.as_slice() {
             [] => format!("there is no entry for {}, which is {}", far.mac, far.from),
             some if !some.iter().any(right) => {
@@ -62,13 +68,7 @@ fn judge(view: &View<'_>) -> Judgement {
     judgement
 }
 
-fn finding(
-    nodes: &Nodes<'_>,
-    hop: &Hop<'_>,
-    far: &FarEnd,
-    fact: String,
-    wrong: Option<std::net::IpAddr>,
-) -> Finding {
+fn finding(nodes: &Nodes<'_>, hop: &Hop<'_>, far: &FarEnd, fact: String, wrong: Option<IpAddr>) -> Finding {
     let (node, device, peer) = (hop.node, &hop.tunnel.name, &hop.peer.name);
     let what = match wrong {
         None => "does not know where the tunnel of",

@@ -23,7 +23,11 @@ pub(super) fn page(report: &Report, options: &RenderOptions, wide: bool) -> Stri
         .filter(|cause| !is_placed(report, cause))
     {
         out.push('\n');
-        write_cause(&mut out, pen, cause, &follows(report, cause));
+        let own = report.findings().iter().find(|finding| {
+            finding.id == cause.id && finding.summary == cause.summary && finding.subject == cause.subject
+        });
+        let severity = own.map_or(Severity::Error, |finding| finding.severity);
+        write_cause(&mut out, pen, cause, severity, &follows(report, cause));
     }
     if let Some(matrix) = &report.matrix {
         write_matrices(&mut out, pen, matrix, options, wide);

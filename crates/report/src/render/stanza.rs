@@ -64,8 +64,14 @@ pub(super) fn write_finding(
 
 /// Appends a root cause: where it is and how sure, how it is known, what it is not, what repairs it, and what follows from
 /// it.
-pub(super) fn write_cause(out: &mut String, pen: Pen, cause: &RootCause, follows: &[&str]) {
-    let mark = pen.severity_mark(Severity::Error);
+pub(super) fn write_cause(
+    out: &mut String,
+    pen: Pen,
+    cause: &RootCause,
+    severity: Severity,
+    follows: &[&str],
+) {
+    let mark = pen.severity_mark(severity);
     let (sure, reason) = match &cause.confidence {
         Confidence::Certain { reason } => ("certain", reason),
         Confidence::Likely { reason } => ("likely", reason),
