@@ -147,6 +147,7 @@ pub const CHECKS: &[&Check] = &[
     &node::net_rpf::CHECK,
     &node::net_n_defrt::CHECK,
     &node::net_brnf::CHECK,
+    &node::net_hairpin::CHECK,
     &node::net_mtu_map::CHECK,
     &node::net_time::CHECK,
     &path::net_mesh::CHECK,

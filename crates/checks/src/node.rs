@@ -3,6 +3,7 @@
 pub(crate) mod net_brnf;
 pub(crate) mod net_ct_full;
 pub(crate) mod net_ct_use;
+pub(crate) mod net_hairpin;
 pub(crate) mod net_ipfwd;
 pub(crate) mod net_mtu_map;
 pub(crate) mod net_n_defrt;

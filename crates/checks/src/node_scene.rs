@@ -333,6 +333,12 @@ pub(crate) fn link<'a>(reads: &'a mut NodeReads, name: &str) -> &'a mut Link {
     links.iter_mut().find(|link| link.name == name).unwrap()
 }
 
+pub(crate) fn another_port(reads: &mut NodeReads, name: &str) {
+    let mut port = link(reads, "veth0").clone();
+    name.clone_into(&mut port.name);
+    seen(&mut reads.links).push(port);
+}
+
 pub(crate) fn without_link(reads: &mut NodeReads, name: &str) {
     seen(&mut reads.links).retain(|link| link.name != name);
     seen(&mut reads.routes).retain(|route| route.device.as_deref() != Some(name));

@@ -64,7 +64,11 @@ struct Metadata {
 }
 
 /// Where CNIs keep what they know of a node.
-const CNI_ANNOTATIONS: &[&str] = &["flannel.alpha.coreos.com/", "projectcalico.org/", "network.cilium.io/"];
+const CNI_ANNOTATIONS: &[&str] = &[
+    "flannel.alpha.coreos.com/",
+    "projectcalico.org/",
+    "network.cilium.io/",
+];
 
 #[derive(Default, Deserialize)]
 #[serde(default)]

@@ -563,7 +563,10 @@ mod tests {
     fn a_pod_that_is_not_scheduled_has_neither_node_nor_address() {
         let text = r#"{"metadata":{"name":"a","namespace":"b"},"spec":{},"status":{"phase":"Pending"}}"#;
         let pod = PathPod::from(serde_json::from_str::<PodObject>(text).unwrap());
-        assert_eq!((pod.node, pod.addresses.len(), pod.phase.as_str()), (None, 0, "Pending"));
+        assert_eq!(
+            (pod.node, pod.addresses.len(), pod.phase.as_str()),
+            (None, 0, "Pending")
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::NodeImage;
 use crate::agent::Architecture;
 use crate::image;
 use crate::kubelet;
-use crate::options::{NodeTarget, ProbeOptions};
+use crate::options::{NodeTarget, ProbeOptions, Tier};
 use crate::site::Site;
 use crate::start::Wanted;
 
@@ -70,6 +70,11 @@ pub(crate) async fn choose(
     (wanted, nodes)
 }
 
+/// A node whose CNI is not set up starts pods in its own network all the same, and they can say why it is not.
+fn lacks_only_pod_network(options: &ProbeOptions, condition: &str) -> bool {
+    options.tier != Tier::Pod && condition.contains("NetworkPluginNotReady")
+}
+
 fn images(options: &ProbeOptions, images: &[NodeImage]) -> Vec<String> {
     match &options.image {
         Some(image) => vec![image.clone()],
@@ -96,7 +101,9 @@ fn left_out(options: &ProbeOptions, target: &NodeTarget) -> Option<Place> {
         });
     }
     // Before the taints: such a node is tainted because of this.
-    if let Some(condition) = &target.not_ready {
+    if let Some(condition) = &target.not_ready
+        && !lacks_only_pod_network(options, condition)
+    {
         return Some(Place::Failed(Gap {
             what: format!("probe pod on {name}"),
             why: GapReason::NotStarted,
@@ -105,7 +112,9 @@ fn left_out(options: &ProbeOptions, target: &NodeTarget) -> Option<Place> {
         }));
     }
     let repelling = target.taints.iter().find(|taint| {
-        matches!(taint.effect.as_str(), "NoSchedule" | "NoExecute")
+        let follows = target.not_ready.is_some() && taint.key == "node.kubernetes.io/not-ready";
+        !follows
+            && matches!(taint.effect.as_str(), "NoSchedule" | "NoExecute")
             && !options
                 .tolerations
                 .iter()
@@ -176,6 +185,23 @@ mod tests {
         );
         options.tolerations = vec!["*".parse().unwrap()];
         assert_eq!(left_out(&options, &target), None);
+    }
+
+    #[test]
+    fn a_node_without_a_pod_network_still_takes_pods_in_its_own() {
+        let mut node = target();
+        node.not_ready = Some("KubeletNotReady: NetworkReady=false reason:NetworkPluginNotReady".to_owned());
+        node.taints = vec![Taint {
+            key: "node.kubernetes.io/not-ready".to_owned(),
+            value: String::new(),
+            effect: "NoSchedule".to_owned(),
+        }];
+        let pods = ProbeOptions::new("netcheck");
+        assert!(matches!(left_out(&pods, &node), Some(Place::Failed(_))));
+        let hosts = ProbeOptions::on_host("netcheck", Tier::HostNetwork);
+        assert_eq!(left_out(&hosts, &node), None);
+        node.not_ready = Some("NodeStatusUnknown: Kubelet stopped posting node status.".to_owned());
+        assert!(matches!(left_out(&hosts, &node), Some(Place::Failed(_))));
     }
 
     #[test]

@@ -89,7 +89,7 @@ async fn observe(
         names: &wanted.nodes,
         selector: wanted.selector.as_deref(),
     };
-    let facts = read(&mut session, &needs).await?;
+    let facts = Box::pin(read(&mut session, &needs)).await?;
     let nodes = session.nodes();
     let any = needs.contains(&Need::Mesh) || needs.contains(&Need::Services);
     let wanted_reads = reading(wanted, &needs);
@@ -143,12 +143,12 @@ async fn read(session: &mut Session<'_>, needs: &BTreeSet<Need>) -> Result<Facts
     let policy = async {
         if needs.contains(&Need::Policies) {
             let question = PolicyQuestion::default();
-            Some(cluster.policy_facts(question, &everywhere).await)
+            Some(Box::pin(cluster.policy_facts(question, &everywhere)).await)
         } else {
             None
         }
     };
-    let both = async { tokio::join!(services, policy) };
+    let both = Box::pin(async { tokio::join!(Box::pin(services), Box::pin(policy)) });
     let (services, policy) = session.observe("reading Services and policies", both).await?;
     Ok(Facts { services, policy })
 }

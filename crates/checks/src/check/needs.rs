@@ -49,15 +49,16 @@ fn needs(id: &str) -> &'static [Need] {
     match id {
         "net-kubelet" | "net-webhook" | "net-apisvc" => &[Need::ControlPlane],
         "net-egr" | "net-egr-ip" => &[Need::Egress],
-        "net-svc" | "net-svc-ratio" | "net-svc-name" | "net-svc-xns" | "net-np" | "net-lb"
-        | "net-hairpin" => &[Need::Services],
+        "net-svc" | "net-svc-ratio" | "net-svc-name" | "net-svc-xns" | "net-np" | "net-lb" => {
+            &[Need::Services]
+        }
         "cni-nopolicy" => &[Need::Policies],
         "cni-conf" | "cni-bin" | "cni-ipam-leak" | "cni-encap-port" | "net-fw" | "net-fw-reject"
         | "net-fw-backends" | "net-fw-input-cni" | "net-forward" | "net-ct-notrack" | "net-egr-masq"
         | "net-nat" | "net-mtu-pmtud" | "net-mtu-mss" => &[Need::NodeAccess],
         "net-loss" => &[Need::Mesh, Need::NodeAccess],
-        "net-ct-full" | "net-ct-use" | "net-ipfwd" | "net-rpf" | "net-n-defrt" | "net-brnf"
-        | "net-mtu-map" | "net-time" => &[Need::NodeNetwork],
+        "net-ct-full" | "net-ct-use" | "net-ipfwd" | "net-rpf" | "net-hairpin" | "net-n-defrt"
+        | "net-brnf" | "net-mtu-map" | "net-time" => &[Need::NodeNetwork],
         id if id.starts_with("net-pol-") => &[Need::Policies],
         id if id.starts_with("ep-rule-") => &[Need::NodeAccess],
         id if id.starts_with("cni-") => &[Need::NodeNetwork],

@@ -37,7 +37,7 @@ pub(super) const ROWS: &[Row] = &[
     wanted("net-svc-xns", "a Service is reached from another namespace", SERVICE),
     made("net-svc-ratio", "every endpoint of a Service answers"),
     held("net-svc-icmp", "no verdict comes from a ping to a Service", "no probe sends ICMP to a Service"),
-    wanted("net-hairpin", "a pod reaches itself by way of its own Service", SERVICE),
+    made("net-hairpin", "a pod reaches itself by way of its own Service"),
     made("net-np", "NodePorts answer on every node"),
     made("net-lb", "a load balancer's address answers, inside and outside"),
     wanted("net-hostport", "host ports of pods answer", SERVICE),
