@@ -20,7 +20,7 @@ pub struct ReadPlan {
 
 /// One thing to read. Nothing that can be asked for changes anything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "type")]
+#[serde(rename_all = "camelCase")]
 pub enum Read {
     /// The texts of all files whose path matches. A component of the pattern that is `*` matches every name but hidden
     /// ones, and one that ends or begins with it matches by the rest.
@@ -87,7 +87,7 @@ pub struct ReadAnswer {
 
 /// What was read, or why not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "type")]
+#[serde(rename_all = "camelCase")]
 pub enum ReadOutcome {
     /// Files, by path. Empty when none matches.
     #[serde(rename_all = "camelCase")]
@@ -139,7 +139,7 @@ pub enum ReadOutcome {
 
 /// The text of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "type")]
+#[serde(rename_all = "camelCase")]
 pub enum FileText {
     /// It was read.
     #[serde(rename_all = "camelCase")]

@@ -54,7 +54,8 @@ fn both_agents_are_small() {
     for target in [AMD64, ARM64] {
         let size = fs::metadata(build(target)).unwrap().len();
         println!("{target}: {size} bytes");
-        assert!(size < 700 * 1024, "{target}: {size}");
+        // A ConfigMap holds 1 MiB; an eighth of it is left.
+        assert!(size < 900 * 1024, "{target}: {size}");
     }
 }
 

@@ -53,6 +53,14 @@ pub(crate) enum Command {
     /// what it is not, and what repairs it. Changes nothing, pulls nothing, and leaves nothing behind.
     #[command(after_help = EXIT_STATUS)]
     Diagnose(Box<Diagnose>),
+    /// Read the nodes only: links, routes, tunnels, settings, and with --node-access rules and CNI files.
+    ///
+    /// No pod is started in the pod network, so that nothing is mended by looking.
+    #[command(after_help = EXIT_STATUS)]
+    Node(Box<Diagnose>),
+    /// Compare what links carry with what gets through: the arithmetic of MTUs, and bulk data between all nodes.
+    #[command(after_help = EXIT_STATUS)]
+    Mtu(Box<Diagnose>),
     /// Probe every pair of nodes, pod to pod, and say where a failure lies.
     ///
     /// Starts a small probe pod on each node, from an image that the node already has, lets them talk to each other

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use checks::{JudgeOptions, MeshOptions, Need, ReachOptions, Selection};
+use checks::{CHECKS, Check, JudgeOptions, MeshOptions, Need, ReachOptions, Selection};
 use cluster::ConnectionArgs;
 use observation::{Attempt, Mesh, Node, Observation, PolicyFacts, PolicyQuestion, SourceState, Topic};
 use plugin::{Failure, Run, Spinner};
@@ -22,7 +22,32 @@ const SERVICES: usize = 10;
 
 /// Runs the subcommand and returns its exit status.
 pub(crate) async fn run(connection: &ConnectionArgs, wanted: &Diagnose, run: &Run) -> Result<u8, Failure> {
-    let selection = Selection {
+    Box::pin(selected("diagnose", &|_| true, connection, wanted, run)).await
+}
+
+/// `kubectl netcheck node`: what nodes show by themselves.
+pub(crate) async fn node(connection: &ConnectionArgs, wanted: &Diagnose, run: &Run) -> Result<u8, Failure> {
+    let of_nodes = |check: &Check| {
+        let read = |need: &Need| matches!(need, Need::NodeNetwork | Need::NodeAccess);
+        check.needs().iter().all(read)
+    };
+    Box::pin(selected("node", &of_nodes, connection, wanted, run)).await
+}
+
+/// `kubectl netcheck mtu`: sizes, by arithmetic and by trying.
+pub(crate) async fn mtu(connection: &ConnectionArgs, wanted: &Diagnose, run: &Run) -> Result<u8, Failure> {
+    let of_sizes = |check: &Check| check.id == "net-mtu" || check.id.starts_with("net-mtu-");
+    Box::pin(selected("mtu", &of_sizes, connection, wanted, run)).await
+}
+
+async fn selected(
+    command: &str,
+    concerns: &dyn Fn(&Check) -> bool,
+    connection: &ConnectionArgs,
+    wanted: &Diagnose,
+    run: &Run,
+) -> Result<u8, Failure> {
+    let mut selection = Selection {
         only: wanted.checks.clone(),
         skip: wanted.skip_checks.clone(),
     };
@@ -30,6 +55,8 @@ pub(crate) async fn run(connection: &ConnectionArgs, wanted: &Diagnose, run: &Ru
         return Err(Failure::new(format!("error: there is no check {unknown:?}"))
             .with_hint(Some("`kubectl netcheck checks` lists them".to_owned())));
     }
+    let others = CHECKS.iter().filter(|check| !concerns(check));
+    selection.skip.extend(others.map(|check| check.id.to_owned()));
     let observation = match &wanted.from_bundle {
         Some(path) => bundle::read(path)?,
         None => Box::pin(observe(connection, wanted, &selection, run)).await?,
@@ -38,7 +65,7 @@ pub(crate) async fn run(connection: &ConnectionArgs, wanted: &Diagnose, run: &Ru
         bundle::write(path, &observation)?;
     }
     let judge = JudgeOptions {
-        command: "diagnose".to_owned(),
+        command: command.to_owned(),
         tool: tool(run),
     };
     let report = checks::judge_selected(&observation, &judge, &selection);

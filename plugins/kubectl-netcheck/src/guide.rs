@@ -159,8 +159,9 @@ mod tests {
     }
 
     #[test]
-    fn neither_a_command_nor_a_flag_is_an_error() {
-        assert!(command(None, GuideFlags::default()).is_err());
+    fn without_a_command_everything_that_applies_is_looked_at() {
+        let command = command(None, GuideFlags::default());
+        assert!(matches!(command, Ok(Command::Diagnose(_))));
     }
 
     #[test]

@@ -36,6 +36,8 @@ fn main() -> ExitCode {
     run(PROGRAM, async |args: Args, run| {
         match guide::command(args.command, args.guide)? {
             Command::Diagnose(wanted) => diagnose::run(&args.connection, &wanted, run).await,
+            Command::Node(wanted) => diagnose::node(&args.connection, &wanted, run).await,
+            Command::Mtu(wanted) => diagnose::mtu(&args.connection, &wanted, run).await,
             Command::PodToPod(wanted) => pod_to_pod::run(&args.connection, &wanted, run).await,
             Command::Service(wanted) => service::run(&args.connection, &wanted, run).await,
             Command::Egress(wanted) => egress::run(&args.connection, &wanted, run).await,

@@ -92,6 +92,15 @@ fn one_check_looks_at_no_more_than_it_needs() {
         Value::Null,
         "no pod of the pod network was started: {run}"
     );
+    let node = bench.netcheck(&["node"]);
+    assert_eq!(node.code, Some(0), "{node}");
+    assert!(
+        node.stdout.contains("nothing wrong was seen on 3 nodes"),
+        "{node}"
+    );
+    let mtu = bench.netcheck(&["mtu", "-o", "json"]);
+    assert_eq!(mtu.code, Some(0), "{mtu}");
+    assert_eq!(verdict(&mtu.json(), "net-mtu"), "pass", "{mtu}");
     let unknown = bench.netcheck(&["diagnose", "--check", "net-nonsense"]);
     assert_eq!(unknown.code, Some(2), "{unknown}");
     assert_eq!(bench.leftovers(), Vec::<String>::new());

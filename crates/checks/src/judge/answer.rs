@@ -67,6 +67,9 @@ fn healthy(view: &View<'_>) -> String {
         planned,
         nodes,
     } = counts(view);
+    if planned == 0 && !view.observation.node_evidence.is_empty() {
+        return format!("nothing wrong was seen on {}", noun(read(view), "node"));
+    }
     let whole = match nodes {
         1 => format!("pods of 1 node reach each other: {}", noun(planned, "pair")),
         _ => format!(
@@ -83,6 +86,10 @@ fn unknown(view: &View<'_>) -> String {
         planned,
         nodes,
     } = counts(view);
+    if planned == 0 && !view.observation.node_evidence.is_empty() {
+        let read = noun(read(view), "node");
+        return format!("nothing wrong was seen on {read}, but not all could be seen");
+    }
     let missing: Vec<&str> = view.without_pod().into_keys().collect();
     let unseen = match missing.as_slice() {
         [] => "but not all could be seen".to_owned(),
@@ -103,6 +110,12 @@ fn unknown(view: &View<'_>) -> String {
         ways(view),
         families(view)
     )
+}
+
+/// How many nodes were read.
+fn read(view: &View<'_>) -> usize {
+    let evidence = view.observation.node_evidence.values();
+    evidence.filter(|evidence| evidence.seen().is_some()).count()
 }
 
 fn noun(count: usize, noun: &str) -> String {
