@@ -21,13 +21,11 @@ use crate::view::View;
 use layer::Layer;
 
 /// Causes that probes measure, rather than that something which was read shows.
-const MEASURED: &[&str] = &[
-    "net-mtu",
-    "net-loss",
-    "net-svc-ratio",
-    "net-hairpin",
-    "net-egr-overmasq",
-];
+const MEASURED: &[&str] = &["net-mtu", "net-loss", "net-svc-ratio", "net-egr-overmasq"];
+
+fn is_measured(finding: &Finding) -> bool {
+    MEASURED.contains(&finding.id.as_str())
+}
 
 /// A finding, and which probes fail because of it where its check knows.
 #[derive(Clone, Debug)]
@@ -74,6 +72,8 @@ pub(crate) fn explain(view: &View<'_>, found: &[Found], checks: &[CheckResult]) 
     candidates.sort_by_key(|candidate| {
         (
             std::cmp::Reverse(candidate.finding.severity),
+            // What was read where it is goes before what only probes say.
+            is_measured(candidate.finding),
             candidate.layer,
             std::cmp::Reverse(candidate.explained.len()),
         )
@@ -135,7 +135,6 @@ const SYMPTOMS: &[(&str, Layer)] = &[
     ("net-svc-name", Layer::Service),
     ("net-np", Layer::Service),
     ("net-lb", Layer::Service),
-    ("net-hairpin", Layer::Service),
     ("net-kubelet", Layer::Service),
     ("net-egr", Layer::Egress),
     ("net-egr-ip", Layer::Egress),
@@ -155,7 +154,9 @@ fn symptoms<'a>(cause: &Candidate<'a>, found: &'a [Found]) -> impl Iterator<Item
         let same_place = namespace.is_some() && self::namespace(&finding.subject) == namespace.as_deref();
         finding.severity == Severity::Error
             && !std::ptr::eq(*finding, own)
-            && (below || (layer == Layer::Policy && same_place) || (layer == *of && finding.id != own.id))
+            && (below
+                || (layer == Layer::Policy && same_place)
+                || (layer >= *of && finding.id != own.id && !is_measured(own)))
     })
 }
 
@@ -253,7 +254,7 @@ fn confidence(cause: &Candidate<'_>) -> Confidence {
             reason: "it is so, and whether it does harm depends on what is not seen from here".to_owned(),
         };
     }
-    if MEASURED.contains(&cause.finding.id.as_str()) {
+    if is_measured(cause.finding) {
         return Confidence::Likely {
             reason: "the probes show it; the device or the rule that does it was not seen".to_owned(),
         };
