@@ -1,8 +1,9 @@
+use observation::Route;
 use report::{Evidence, Finding, Severity, Subject};
 
 use super::{Way, ways};
 use crate::check::{Breaks, Check, Judgement};
-use crate::nodes::{Nodes, is_default, shown};
+use crate::nodes::{Nodes, best_route, is_default, shown};
 use crate::shell::on_node;
 use crate::view::View;
 
@@ -28,17 +29,65 @@ fn judge(view: &View<'_>) -> Judgement {
         gaps: part.gaps,
         ..Judgement::default()
     };
+    for (node, routes) in &part.seen {
+        if let Some(finding) = thrown_services(view, node, routes) {
+            judgement.cause(finding, Breaks::Nothing);
+        }
+    }
     let ways = ways(&nodes);
     if !ways.iter().any(Way::is_own) {
         return judgement;
     }
-    for way in ways.iter().filter(|way| !way.is_own()) {
+    // A tunnel that is down takes its routes along: then they are not what is wrong.
+    let is_down = |node: &str| nodes.tunnel(node).is_some_and(|(tunnel, _)| !tunnel.up);
+    for way in ways
+        .iter()
+        .filter(|way| !way.is_own() && !(is_down(way.node) && thrown(way.route).is_none()))
+    {
         let breaks = Breaks::Pairs {
             pairs: vec![(way.node.to_owned(), way.peer.name.clone())],
         };
         judgement.cause(finding(&nodes, way), breaks);
     }
     judgement
+}
+
+/// A route that throws packets away.
+fn thrown(route: Option<&Route>) -> Option<&Route> {
+    route.filter(|route| {
+        matches!(
+            route.kind.as_str(),
+            "blackhole" | "unreachable" | "prohibit" | "throw"
+        )
+    })
+}
+
+/// What a node sends to Services is looked up before it is translated: a route that throws their addresses away stops
+/// it, and with it only what the node itself sends.
+fn thrown_services(view: &View<'_>, node: &str, routes: &[Route]) -> Option<Finding> {
+    let services = view.observation.reach.as_ref()?.services.as_ref()?.seen()?;
+    let addresses = services.iter().flat_map(|service| &service.cluster_ips);
+    let (address, route) = addresses
+        .filter_map(|address| Some((address, thrown(best_route(routes, *address))?)))
+        .next()?;
+    let mut finding = Finding::new(
+        CHECK.id,
+        Severity::Error,
+        Subject::node(node),
+        format!("{node} throws away what it sends to Services: `{}`", shown(route)),
+        Evidence::command(
+            format!(
+                "{address} is the address of a Service, and its route is `{}`",
+                shown(route)
+            ),
+            on_node(node, &[&format!("ip route get {address}")]),
+        ),
+    );
+    finding.hint = Some(format!(
+        "find who set it, and delete it: `{}`",
+        on_node(node, &[&format!("ip route del {}", shown(route))])
+    ));
+    Some(finding)
 }
 
 fn finding(nodes: &Nodes<'_>, way: &Way<'_>) -> Finding {
@@ -152,6 +201,17 @@ mod tests {
             "{}",
             findings[0].summary
         );
+    }
+
+    #[test]
+    fn routes_that_a_tunnel_took_along_are_not_what_is_wrong() {
+        let observation = Scene::healthy(3)
+            .change("node1", |reads| {
+                crate::node_scene::link(reads, "flannel.1").up = false;
+                without_route(reads, "10.244.2.0/24");
+            })
+            .observation();
+        shown::passes(&CHECK, &observation);
     }
 
     #[test]
