@@ -42,7 +42,7 @@ fn judge(view: &View<'_>) -> Judgement {
     let is_down = |node: &str| nodes.tunnel(node).is_some_and(|(tunnel, _)| !tunnel.up);
     for way in ways
         .iter()
-        .filter(|way| !way.is_own() && !(is_down(way.node) && thrown(way.route).is_none()))
+        .filter(|way| !(way.is_own() || is_down(way.node) && thrown(way.route).is_none()))
     {
         let breaks = Breaks::Pairs {
             pairs: vec![(way.node.to_owned(), way.peer.name.clone())],
@@ -66,10 +66,9 @@ fn thrown(route: Option<&Route>) -> Option<&Route> {
 /// it, and with it only what the node itself sends.
 fn thrown_services(view: &View<'_>, node: &str, routes: &[Route]) -> Option<Finding> {
     let services = view.observation.reach.as_ref()?.services.as_ref()?.seen()?;
-    let addresses = services.iter().flat_map(|service| &service.cluster_ips);
-    let (address, route) = addresses
-        .filter_map(|address| Some((address, thrown(best_route(routes, *address))?)))
-        .next()?;
+    let mut addresses = services.iter().flat_map(|service| &service.cluster_ips);
+    let (address, route) =
+        addresses.find_map(|address| Some((address, thrown(best_route(routes, *address))?)))?;
     let mut finding = Finding::new(
         CHECK.id,
         Severity::Error,
