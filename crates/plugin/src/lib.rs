@@ -14,6 +14,6 @@ mod usage;
 pub use entry::{Program, Run, run};
 pub use failure::Failure;
 pub use output::{ColorChoice, OutputArgs, OutputFormat};
-pub use print::{json, print, print_judged, report_removal, write, yaml};
+pub use print::{json, print, report_removal, write, yaml};
 pub use progress::Spinner;
 pub use signals::Interrupt;

@@ -6,19 +6,12 @@ use report::{FailOn, Format, RenderOptions, Report, render};
 use crate::failure::Failure;
 use crate::output::{OutputArgs, OutputFormat};
 
-/// Prints a report to stdout in the format that was asked for.
+/// Prints a report to stdout in the format that was asked for. `fail_on` is what counts as a failure: JUnit says which
+/// check failed, and must agree with the exit status.
 ///
 /// # Errors
 /// When it cannot be rendered or written. A reader that went away (`| head`) is not an error.
-pub fn print(report: &Report, output: &OutputArgs) -> Result<(), Failure> {
-    print_judged(report, output, FailOn::Error)
-}
-
-/// [`print`], where warnings may count as failures: JUnit says which check failed, and must agree with the exit status.
-///
-/// # Errors
-/// As [`print`].
-pub fn print_judged(report: &Report, output: &OutputArgs, fail_on: FailOn) -> Result<(), Failure> {
+pub fn print(report: &Report, output: &OutputArgs, fail_on: FailOn) -> Result<(), Failure> {
     let format = match output.output {
         OutputFormat::Text => Format::Text,
         OutputFormat::Wide => Format::Wide,

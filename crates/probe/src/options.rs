@@ -73,16 +73,17 @@ impl ProbeOptions {
         }
     }
 
-    /// The defaults for pods in the network of their node. All runs share the ports of a node, so that each takes one of
-    /// its own, below the range of NodePorts and that of outgoing connections; and no pod can have a twin.
-    pub fn on_host(tool: impl Into<String>, tier: Tier) -> Self {
+    /// The same choices for pods in the network of their node. All runs share the ports of a node, so that each takes
+    /// one of its own, below the range of NodePorts and that of outgoing connections; and no pod can have a twin.
+    #[must_use]
+    pub fn on_host(self, tier: Tier) -> Self {
         let port = 17_410 + u16::try_from(rand_below(1000)).unwrap_or_default();
         Self {
             tcp_port: port,
             udp_port: port,
             twins: false,
             tier,
-            ..Self::new(tool)
+            ..self
         }
     }
 

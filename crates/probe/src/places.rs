@@ -198,7 +198,7 @@ mod tests {
         }];
         let pods = ProbeOptions::new("netcheck");
         assert!(matches!(left_out(&pods, &node), Some(Place::Failed(_))));
-        let hosts = ProbeOptions::on_host("netcheck", Tier::HostNetwork);
+        let hosts = ProbeOptions::new("netcheck").on_host(Tier::HostNetwork);
         assert_eq!(left_out(&hosts, &node), None);
         node.not_ready = Some("NodeStatusUnknown: Kubelet stopped posting node status.".to_owned());
         assert!(matches!(left_out(&hosts, &node), Some(Place::Failed(_))));

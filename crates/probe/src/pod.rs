@@ -402,7 +402,7 @@ mod tests {
             ("host-network", Tier::HostNetwork),
             ("privileged", Tier::Privileged),
         ] {
-            let mut options = ProbeOptions::on_host("netcheck", tier);
+            let mut options = ProbeOptions::new("netcheck").on_host(tier);
             (options.tcp_port, options.udp_port) = (17410, 17410);
             insta::assert_snapshot!(name, yaml(&pod(&run(), &options, &owner(), &plan)));
             let levels = namespace(&run(), &options).metadata.labels.unwrap();

@@ -11,6 +11,7 @@ use report::Observed;
 use serde_json::Value;
 
 use crate::args::FailOn;
+use crate::look::tell;
 
 const EXIT_STATUS: &str = "\
 Exit status, the same for every output format:
@@ -114,12 +115,7 @@ async fn look(connection: &ConnectionArgs, wanted: &LintArgs, run: &Run) -> Resu
         &input,
         &format!("{} v{}", run.program.binary, run.program.version),
     );
-    let fail_on = match wanted.fail_on {
-        FailOn::Error => report::FailOn::Error,
-        FailOn::Warning => report::FailOn::Warning,
-    };
-    plugin::print_judged(&report, &wanted.output, fail_on)?;
-    Ok(report.exit_status(fail_on).into())
+    tell(&report, &wanted.output, wanted.fail_on)
 }
 
 fn contents(path: &Path) -> Result<String, Failure> {

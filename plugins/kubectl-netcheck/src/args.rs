@@ -1,6 +1,5 @@
 //! What may be typed after `kubectl netcheck`.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -12,6 +11,7 @@ use crate::control_plane::ControlPlaneArgs;
 use crate::egress::EgressArgs;
 use crate::explain::Explain;
 use crate::guide::{Checks, GuideFlags};
+use crate::look::Look;
 use crate::path::PathArgs;
 use crate::perf::PerfArgs;
 use crate::policy::PolicyArgs;
@@ -107,12 +107,6 @@ pub(crate) enum Command {
 
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Diagnose {
-    /// Look only at these nodes; may be repeated.
-    #[arg(long = "node", value_name = "NAME")]
-    pub(crate) nodes: Vec<String>,
-    /// Look only at nodes with these labels, as in kubectl get nodes -l.
-    #[arg(short = 'l', long, value_name = "SELECTOR")]
-    pub(crate) selector: Option<String>,
     #[command(flatten)]
     pub(crate) reading: NodeReading,
     /// Make only this check, and look only at what it needs; may be repeated. `kubectl netcheck checks` lists them.
@@ -124,22 +118,8 @@ pub(crate) struct Diagnose {
     /// Samples of each probe.
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) count: u32,
-    /// How long one sample may take. Below 4s an unresolved neighbour looks like silence.
-    #[arg(long, default_value = "4s", value_name = "DURATION", value_parser = duration)]
-    pub(crate) timeout: Duration,
-    /// What counts as a failure for the exit status.
-    #[arg(long, value_enum, default_value = "error", value_name = "SEVERITY")]
-    pub(crate) fail_on: FailOn,
-    /// Also write everything that was seen to this file; --from-bundle reads it.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) save_bundle: Option<PathBuf>,
-    /// Judge what an earlier run saw, without a cluster. `-` reads standard input.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["save_bundle", "nodes", "selector"])]
-    pub(crate) from_bundle: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) pods: ProbePods,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
+    pub(crate) look: Look,
 }
 
 /// How far nodes are read.
@@ -156,34 +136,14 @@ pub(crate) struct NodeReading {
 
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct PodToPod {
-    /// Probe only between these nodes; may be repeated.
-    #[arg(long = "node", value_name = "NAME")]
-    pub(crate) nodes: Vec<String>,
-    /// Probe only between nodes with these labels, as in kubectl get nodes -l.
-    #[arg(short = 'l', long, value_name = "SELECTOR")]
-    pub(crate) selector: Option<String>,
     /// Samples of each probe; the matrix shows the median and the worst.
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) count: u32,
-    /// How long one sample may take. Below 4s an unresolved neighbour looks like silence.
-    #[arg(long, default_value = "4s", value_name = "DURATION", value_parser = duration)]
-    pub(crate) timeout: Duration,
     /// Probe every pair of nodes, however many there are. Without it a cluster of more than 30 nodes is probed as a ring with a sample.
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", action = clap::ArgAction::Set, hide_default_value = true, hide_possible_values = true)]
     pub(crate) full_mesh: bool,
-    /// What counts as a failure for the exit status.
-    #[arg(long, value_enum, default_value = "error", value_name = "SEVERITY")]
-    pub(crate) fail_on: FailOn,
-    /// Also write everything that was seen to this file; --from-bundle reads it.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) save_bundle: Option<PathBuf>,
-    /// Judge what an earlier run saw, without a cluster. `-` reads standard input.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["save_bundle", "nodes", "selector"])]
-    pub(crate) from_bundle: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) pods: ProbePods,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
+    pub(crate) look: Look,
 }
 
 /// How probe pods are made.
@@ -247,6 +207,15 @@ pub(crate) enum FailOn {
     Error,
     /// Errors and warnings.
     Warning,
+}
+
+impl From<FailOn> for report::FailOn {
+    fn from(fail_on: FailOn) -> Self {
+        match fail_on {
+            FailOn::Error => Self::Error,
+            FailOn::Warning => Self::Warning,
+        }
+    }
 }
 
 /// A duration as kubectl reads it: a bare integer is seconds, else Go's units.

@@ -2,19 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use checks::{CHECKS, Check, JudgeOptions, MeshOptions, Need, ReachOptions, Selection};
+use checks::{CHECKS, Check, MeshOptions, Need, ReachOptions, Selection};
 use cluster::ConnectionArgs;
 use observation::{Attempt, Mesh, Node, Observation, PolicyFacts, PolicyQuestion, SourceState, Topic};
 use plugin::{Failure, Run, Spinner};
 use probe::ProbeRun;
-use report::FailOn;
 
-use crate::args::{self, Diagnose, NodeReading};
-use crate::bundle;
+use crate::args::{Diagnose, NodeReading};
 use crate::node_reading;
 use crate::pod_to_pod::run_mesh;
 use crate::service::{self, ServiceFacts};
-use crate::session::{NodeChoice, Session, tool};
+use crate::session::Session;
 use crate::tries::{pod_places, try_all};
 
 /// How many Services are tried beside those of the API and of the DNS.
@@ -57,24 +55,11 @@ async fn selected(
     }
     let others = CHECKS.iter().filter(|check| !concerns(check));
     selection.skip.extend(others.map(|check| check.id.to_owned()));
-    let observation = match &wanted.from_bundle {
-        Some(path) => bundle::read(path)?,
-        None => Box::pin(observe(connection, wanted, &selection, run)).await?,
-    };
-    if let Some(path) = &wanted.save_bundle {
-        bundle::write(path, &observation)?;
-    }
-    let judge = JudgeOptions {
-        command: command.to_owned(),
-        tool: tool(run),
-    };
-    let report = checks::judge_selected(&observation, &judge, &selection);
-    let fail_on = match wanted.fail_on {
-        args::FailOn::Error => FailOn::Error,
-        args::FailOn::Warning => FailOn::Warning,
-    };
-    plugin::print_judged(&report, &wanted.output, fail_on)?;
-    Ok(report.exit_status(fail_on).into())
+    let observe = Box::pin(observe(connection, wanted, &selection, run));
+    wanted
+        .look
+        .conclude_selected(command, &selection, run, observe)
+        .await
 }
 
 /// What the API says, as far as the selected checks need it.
@@ -96,10 +81,11 @@ async fn observe(
     run: &Run,
 ) -> Result<Observation, Failure> {
     let needs = selection.needs();
-    let mut session = Session::open(connection, &wanted.pods, &wanted.output, run).await?;
+    let look = &wanted.look;
+    let mut session = Session::open(connection, &look.pods, &look.output, run).await?;
     let mesh = MeshOptions {
         count: wanted.count,
-        timeout_ms: u64::try_from(wanted.timeout.as_millis()).unwrap_or(u64::MAX),
+        timeout_ms: look.timeout_ms(),
         tcp_port: session.options.tcp_port,
         udp_port: session.options.udp_port,
         ..MeshOptions::default()
@@ -112,10 +98,7 @@ async fn observe(
         udp_port: mesh.udp_port,
         ..ReachOptions::default()
     };
-    let choice = NodeChoice {
-        names: &wanted.nodes,
-        selector: wanted.selector.as_deref(),
-    };
+    let choice = look.choice();
     let facts = Box::pin(read(&mut session, &needs)).await?;
     let nodes = session.nodes();
     let any = needs.contains(&Need::Mesh) || needs.contains(&Need::Services);

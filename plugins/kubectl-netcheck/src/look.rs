@@ -1,11 +1,12 @@
-//! The flags and the end that all subcommands have which try things from probe pods.
+//! The flags and the end that all subcommands have which look at a cluster through probe pods.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use checks::JudgeOptions;
+use checks::{JudgeOptions, Selection};
 use observation::Observation;
 use plugin::{Failure, OutputArgs, Run};
+use report::Report;
 
 use crate::args::{FailOn, ProbePods, duration};
 use crate::bundle;
@@ -14,10 +15,10 @@ use crate::session::{NodeChoice, tool};
 /// From where to look, and what to do with what was seen.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Look {
-    /// Try only from these nodes; may be repeated.
+    /// Only these nodes; may be repeated.
     #[arg(long = "node", visible_alias = "from-node", value_name = "NAME")]
     pub(crate) nodes: Vec<String>,
-    /// Try only from nodes with these labels, as in kubectl get nodes -l.
+    /// Only nodes with these labels, as in kubectl get nodes -l.
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     pub(crate) selector: Option<String>,
     /// How long one try may take. Below 4s an unresolved neighbour looks like silence.
@@ -63,6 +64,21 @@ impl Look {
         run: &Run,
         observe: impl Future<Output = Result<Observation, Failure>>,
     ) -> Result<u8, Failure> {
+        self.conclude_selected(command, &Selection::default(), run, observe)
+            .await
+    }
+
+    /// As [`Look::conclude`], with some checks only.
+    ///
+    /// # Errors
+    /// As [`Look::conclude`].
+    pub(crate) async fn conclude_selected(
+        &self,
+        command: &str,
+        selection: &Selection,
+        run: &Run,
+        observe: impl Future<Output = Result<Observation, Failure>>,
+    ) -> Result<u8, Failure> {
         let observation = match &self.from_bundle {
             Some(path) => bundle::read(path)?,
             None => observe.await?,
@@ -74,12 +90,17 @@ impl Look {
             command: command.to_owned(),
             tool: tool(run),
         };
-        let report = checks::judge(&observation, &judge);
-        plugin::print(&report, &self.output)?;
-        let fail_on = match self.fail_on {
-            FailOn::Error => report::FailOn::Error,
-            FailOn::Warning => report::FailOn::Warning,
-        };
-        Ok(report.exit_status(fail_on).into())
+        let report = checks::judge_selected(&observation, &judge, selection);
+        tell(&report, &self.output, self.fail_on)
     }
+}
+
+/// Prints a report, and returns the exit status that goes with it.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn tell(report: &Report, output: &OutputArgs, fail_on: FailOn) -> Result<u8, Failure> {
+    let fail_on = fail_on.into();
+    plugin::print(report, output, fail_on)?;
+    Ok(report.exit_status(fail_on).into())
 }

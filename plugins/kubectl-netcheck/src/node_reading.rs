@@ -7,7 +7,7 @@ use std::time::Instant;
 use futures::future::join_all;
 use observation::{NodeEvidence, NodeReads, NodeTier, Place};
 use plugin::Failure;
-use probe::{NodeTarget, ProbeError, ProbeOptions, ProbeRun, Tier};
+use probe::{NodeTarget, ProbeError, ProbeRun, Tier};
 use report::{Gap, GapReason, Observed};
 
 use crate::args::NodeReading;
@@ -63,10 +63,7 @@ pub(crate) async fn around<T>(
         Observed::Seen(tier) => tier,
         Observed::Unseen(gap) => return Ok((nothing(Observed::Unseen(gap)), work(session).await?)),
     };
-    let options = ProbeOptions {
-        max_run: session.options.max_run,
-        ..on_host(&session.options, tier)
-    };
+    let options = session.options.clone().on_host(tier);
     let (cluster, spinner) = (session.cluster.clone(), session.spinner.clone());
     let token = session.run.interrupt.token();
     let mut work = Some(work);
@@ -101,18 +98,6 @@ pub(crate) async fn around<T>(
             spinner.clear();
             Err(Failure::new(format!("error: interrupted: {}", error.removal())))
         }
-    }
-}
-
-/// The user's choices about pods, for pods in the network of their node.
-fn on_host(options: &ProbeOptions, tier: Tier) -> ProbeOptions {
-    let host = ProbeOptions::on_host(&options.tool, tier);
-    ProbeOptions {
-        tcp_port: host.tcp_port,
-        udp_port: host.udp_port,
-        twins: host.twins,
-        tier,
-        ..options.clone()
     }
 }
 

@@ -2,57 +2,36 @@
 
 use std::collections::BTreeMap;
 
-use checks::{JudgeOptions, MeshOptions, SourceAnswers};
+use checks::{MeshOptions, SourceAnswers};
 use cluster::ConnectionArgs;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use observation::{Mesh, Observation};
 use plugin::{Failure, Run, Spinner};
 use probe::ProbeRun;
-use report::FailOn;
 
-use crate::args::{self, PodToPod};
-use crate::bundle;
-use crate::session::{NodeChoice, Session, tool};
+use crate::args::PodToPod;
+use crate::session::Session;
 
 /// Runs the subcommand and returns its exit status.
 pub(crate) async fn run(connection: &ConnectionArgs, wanted: &PodToPod, run: &Run) -> Result<u8, Failure> {
-    let observation = match &wanted.from_bundle {
-        Some(path) => bundle::read(path)?,
-        None => observe(connection, wanted, run).await?,
-    };
-    if let Some(path) = &wanted.save_bundle {
-        bundle::write(path, &observation)?;
-    }
-    let judge = JudgeOptions {
-        command: "pod-to-pod".to_owned(),
-        tool: tool(run),
-    };
-    let report = checks::judge(&observation, &judge);
-    let fail_on = match wanted.fail_on {
-        args::FailOn::Error => FailOn::Error,
-        args::FailOn::Warning => FailOn::Warning,
-    };
-    plugin::print_judged(&report, &wanted.output, fail_on)?;
-    Ok(report.exit_status(fail_on).into())
+    let observe = Box::pin(observe(connection, wanted, run));
+    wanted.look.conclude("pod-to-pod", run, observe).await
 }
 
 async fn observe(connection: &ConnectionArgs, wanted: &PodToPod, run: &Run) -> Result<Observation, Failure> {
-    let mut session = Session::open(connection, &wanted.pods, &wanted.output, run).await?;
+    let look = &wanted.look;
+    let mut session = Session::open(connection, &look.pods, &look.output, run).await?;
     let options = MeshOptions {
         full_mesh: wanted.full_mesh,
         count: wanted.count,
-        timeout_ms: u64::try_from(wanted.timeout.as_millis()).unwrap_or(u64::MAX),
+        timeout_ms: look.timeout_ms(),
         tcp_port: session.options.tcp_port,
         udp_port: session.options.udp_port,
         ..MeshOptions::default()
     };
-    let choice = NodeChoice {
-        names: &wanted.nodes,
-        selector: wanted.selector.as_deref(),
-    };
     let (placement, mesh) = session
-        .with_pods(choice, async |pods, spinner| {
+        .with_pods(look.choice(), async |pods, spinner| {
             run_mesh(pods, &options, spinner).await
         })
         .await?;

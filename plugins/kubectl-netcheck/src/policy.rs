@@ -12,10 +12,10 @@ use checks::JudgeOptions;
 use cluster::ConnectionArgs;
 use observation::{Observation, PolicyEnd, PolicyQuestion};
 use plugin::{Failure, OutputArgs, Run};
-use report::FailOn;
 
 use crate::args::{self, ProbePods};
 use crate::bundle;
+use crate::look::tell;
 use crate::session::{Session, tool};
 
 use self::ends::Port;
@@ -81,12 +81,7 @@ pub(crate) async fn run(connection: &ConnectionArgs, wanted: &PolicyArgs, run: &
         tool: tool(run),
     };
     let report = checks::judge(&observation, &judge);
-    plugin::print(&report, &wanted.output)?;
-    let fail_on = match wanted.fail_on {
-        args::FailOn::Error => FailOn::Error,
-        args::FailOn::Warning => FailOn::Warning,
-    };
-    Ok(report.exit_status(fail_on).into())
+    tell(&report, &wanted.output, wanted.fail_on)
 }
 
 async fn observe(

@@ -159,14 +159,7 @@ impl<'a> Session<'a> {
         choice: NodeChoice<'_>,
         work: impl AsyncFnOnce(&ProbeRun, &Spinner) -> T,
     ) -> Result<(Placement, Option<T>), Failure> {
-        let on_host = ProbeOptions::on_host(&self.options.tool, Tier::HostNetwork);
-        let options = ProbeOptions {
-            tcp_port: on_host.tcp_port,
-            udp_port: on_host.udp_port,
-            twins: false,
-            tier: on_host.tier,
-            ..self.options.clone()
-        };
+        let options = self.options.clone().on_host(Tier::HostNetwork);
         let own = std::mem::replace(&mut self.options, options);
         let done = self.with_pods(choice, work).await;
         self.options = own;
