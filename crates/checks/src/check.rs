@@ -21,6 +21,8 @@ pub struct Check {
     pub id: &'static str,
     /// What holds when the check passes.
     pub claim: &'static str,
+    /// What it has to be told. With less it is skipped, or has a gap.
+    pub needs: &'static [Need],
     /// Decides it, from an observation alone.
     pub judge: fn(&View<'_>) -> Judgement,
 }

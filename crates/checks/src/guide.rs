@@ -4,7 +4,7 @@ mod text;
 
 use report::wrap;
 
-use crate::check::CHECKS;
+use crate::check::{CHECKS, Need};
 use crate::coverage::{Status, coverage, row};
 
 const DOCUMENT: &str = include_str!("../../../docs/checks.md");
@@ -24,6 +24,8 @@ pub struct Guide {
     pub claim: &'static str,
     /// How far it has come.
     pub status: Status,
+    /// What a check has to be told; empty where there is no check.
+    pub needs: &'static [Need],
     /// Its section of the documentation: what is looked at, thresholds, causes, what to do. Markdown without its heading
     /// and its claim; `None` where nothing is written.
     pub section: Option<&'static str>,
@@ -76,17 +78,24 @@ pub fn guide(id: &str) -> Result<Guide, UnknownId> {
             .or_else(|| lint.map(|lint| lint.claim))
             .unwrap_or(row.title),
         status,
+        needs: check.map_or(&[], |check| check.needs),
         section: section(DOCUMENT, row.id).or_else(|| section(ALERTS, row.id)),
     })
 }
 
 impl Guide {
+    /// What it needs, in words: `probe pods, node access`.
+    pub fn needed(&self) -> String {
+        let names: Vec<&str> = self.needs.iter().map(|need| need.name()).collect();
+        names.join(", ")
+    }
+
     /// As a page for people, `width` columns wide. Ends with a line feed.
     pub fn page(&self, width: usize) -> String {
         let mut page = String::new();
         wrap(&mut page, width, "", &format!("{}: {}", self.id, self.claim));
         let status = match self.status {
-            Status::Check => format!("A check of `{}`.", self.command),
+            Status::Check => format!("A check of `{}`. It needs: {}.", self.command, self.needed()),
             Status::Lint => format!("A lint of `{} lint`.", self.command),
             Status::Text => "The meaning of error texts: `kubectl netcheck explain TEXT`.".to_owned(),
             Status::Held(by) => format!("No check but a rule that is kept: {by}."),

@@ -40,7 +40,7 @@ pub(crate) struct Scene<'a> {
 
 /// A list that a check cannot do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Need {
+pub(crate) enum Objects {
     Pods,
     Namespaces,
     Services,
@@ -160,25 +160,25 @@ impl<'a> Scene<'a> {
     }
 
     /// What keeps a check from passing that reads policies and these lists.
-    pub(crate) fn gaps(&self, needs: &[Need]) -> Vec<Gap> {
+    pub(crate) fn gaps(&self, needs: &[Objects]) -> Vec<Gap> {
         let facts = self.facts;
         let mut gaps: Vec<Gap> = facts.policies.gap().cloned().into_iter().collect();
         gaps.extend(self.unreadable.iter().cloned());
         for need in needs {
             gaps.extend(self.gap(*need).cloned());
-            if *need == Need::Pods {
+            if *need == Objects::Pods {
                 gaps.extend(self.pods_gap().cloned());
             }
         }
         gaps
     }
 
-    fn gap(&self, need: Need) -> Option<&Gap> {
+    fn gap(&self, need: Objects) -> Option<&Gap> {
         match need {
-            Need::Pods => self.facts.pods.gap(),
-            Need::Namespaces => self.facts.namespaces.gap(),
-            Need::Services => self.facts.services.gap(),
-            Need::Workloads => self.facts.workloads.gap(),
+            Objects::Pods => self.facts.pods.gap(),
+            Objects::Namespaces => self.facts.namespaces.gap(),
+            Objects::Services => self.facts.services.gap(),
+            Objects::Workloads => self.facts.workloads.gap(),
         }
     }
 
@@ -206,7 +206,7 @@ impl<'a> Scene<'a> {
 /// Makes a check of policies: not asked without facts of them, without findings where one of the lists is missing.
 pub(crate) fn lint(
     view: &View<'_>,
-    needs: &[Need],
+    needs: &[Objects],
     find: impl FnOnce(&Scene<'_>) -> Vec<Finding>,
 ) -> Judgement {
     let Some(scene) = &view.scene else {

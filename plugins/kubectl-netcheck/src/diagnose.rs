@@ -27,7 +27,7 @@ pub(crate) async fn run(connection: &ConnectionArgs, wanted: &Diagnose, run: &Ru
 pub(crate) async fn node(connection: &ConnectionArgs, wanted: &Diagnose, run: &Run) -> Result<u8, Failure> {
     let of_nodes = |check: &Check| {
         let read = |need: &Need| matches!(need, Need::NodeNetwork | Need::NodeAccess);
-        check.needs().iter().all(read)
+        check.needs.iter().all(read)
     };
     Box::pin(selected("node", &of_nodes, connection, wanted, run)).await
 }

@@ -97,7 +97,7 @@ fn status(guide: &Guide) -> (&'static str, Option<&'static str>) {
 fn table(guides: &[Guide], wanted: &Checks) -> String {
     let mut rows = Vec::new();
     if !wanted.output.no_headers {
-        rows.push(["ID", "COMMAND", "STATUS", "CLAIM"].map(str::to_owned));
+        rows.push(["ID", "COMMAND", "STATUS", "NEEDS", "CLAIM"].map(str::to_owned));
     }
     for guide in guides {
         let (status, why) = status(guide);
@@ -109,17 +109,19 @@ fn table(guides: &[Guide], wanted: &Checks) -> String {
             guide.id.to_owned(),
             guide.command.to_owned(),
             status.to_owned(),
+            guide.needed(),
             claim,
         ]);
     }
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    let widths = [width(0), width(1), width(2)];
+    let widths = [width(0), width(1), width(2), width(3)];
     let mut text = String::new();
-    for [id, command, status, claim] in &rows {
+    for [id, command, status, needs, claim] in &rows {
         let _ = write!(text, "{id:<0$}   {command:<1$}   ", widths[0], widths[1]);
         if wanted.all {
             let _ = write!(text, "{status:<0$}   ", widths[2]);
         }
+        let _ = write!(text, "{needs:<0$}   ", widths[3]);
         let _ = writeln!(text, "{claim}");
     }
     text
@@ -133,6 +135,7 @@ fn document(guides: &[Guide]) -> Value {
             "command": guide.command,
             "claim": guide.claim,
             "status": status,
+            "needs": guide.needs.iter().map(|need| need.name()).collect::<Vec<_>>(),
             "reason": why,
             "text": guide.section,
         })
@@ -177,7 +180,9 @@ mod tests {
         assert!(table(&guides, &all).contains("not yet"));
         let first = table(&guides[..1], &Checks::default());
         assert!(
-            first.starts_with("ID        COMMAND            CLAIM\nnet-mtu   "),
+            first.starts_with(
+                "ID        COMMAND            NEEDS        CLAIM\nnet-mtu   kubectl netcheck   probe pods   "
+            ),
             "{first}"
         );
     }

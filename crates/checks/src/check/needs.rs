@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{CHECKS, Check};
+use super::CHECKS;
 
 /// One thing to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,34 +38,6 @@ impl Need {
     }
 }
 
-impl Check {
-    /// What it has to be told. With less it is skipped, or has a gap.
-    pub fn needs(&self) -> &'static [Need] {
-        needs(self.id)
-    }
-}
-
-fn needs(id: &str) -> &'static [Need] {
-    match id {
-        "net-kubelet" | "net-webhook" | "net-apisvc" => &[Need::ControlPlane],
-        "net-egr" | "net-egr-ip" => &[Need::Egress],
-        "net-svc" | "net-svc-ratio" | "net-svc-name" | "net-svc-xns" | "net-np" | "net-lb" => {
-            &[Need::Services]
-        }
-        "cni-nopolicy" => &[Need::Policies],
-        "cni-conf" | "cni-bin" | "cni-ipam-leak" | "cni-encap-port" | "net-fw" | "net-fw-reject"
-        | "net-fw-backends" | "net-fw-input-cni" | "net-forward" | "net-ct-notrack" | "net-egr-masq"
-        | "net-nat" | "net-mtu-pmtud" | "net-mtu-mss" => &[Need::NodeAccess],
-        "net-loss" => &[Need::Mesh, Need::NodeAccess],
-        "net-ct-full" | "net-ct-use" | "net-ipfwd" | "net-rpf" | "net-hairpin" | "net-n-defrt"
-        | "net-brnf" | "net-mtu-map" | "net-time" => &[Need::NodeNetwork],
-        id if id.starts_with("net-pol-") => &[Need::Policies],
-        id if id.starts_with("ep-rule-") => &[Need::NodeAccess],
-        id if id.starts_with("cni-") => &[Need::NodeNetwork],
-        _ => &[Need::Mesh],
-    }
-}
-
 /// Which checks are made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
@@ -97,7 +69,7 @@ impl Selection {
         CHECKS
             .iter()
             .filter(|check| self.has(check.id))
-            .flat_map(|check| check.needs())
+            .flat_map(|check| check.needs)
             .copied()
             .collect()
     }

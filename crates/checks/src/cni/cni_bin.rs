@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use report::{Evidence, Finding, Severity, Subject};
 
-use crate::check::{Breaks, Check, Judgement};
+use crate::check::{Breaks, Check, Judgement, Need};
 use crate::nodes::Nodes;
 use crate::shell::on_node;
 use crate::view::View;
@@ -12,6 +12,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "cni-bin",
     claim: "every CNI plugin that a node's configuration names is there",
+    needs: &[Need::NodeAccess],
     judge,
 };
 

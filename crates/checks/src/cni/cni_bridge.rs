@@ -1,7 +1,7 @@
 use observation::Link;
 use report::{Evidence, Finding, Severity, Subject};
 
-use crate::check::{Breaks, Check, Judgement};
+use crate::check::{Breaks, Check, Judgement, Need};
 use crate::nodes::{Nodes, majority, pod_cidrs};
 use crate::shell::on_node;
 use crate::view::View;
@@ -11,6 +11,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "cni-bridge",
     claim: "the bridge that joins the pods of a node is up and has the address of their gateway",
+    needs: &[Need::NodeNetwork],
     judge,
 };
 

@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use report::{Evidence, Finding, Severity, Subject};
 
 use super::{FarEnd, Hop, far_end, hops};
-use crate::check::{Breaks, Check, Judgement};
+use crate::check::{Breaks, Check, Judgement, Need};
 use crate::nodes::Nodes;
 use crate::shell::on_node;
 use crate::view::View;
@@ -13,6 +13,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "cni-fdb",
     claim: "the tunnel of every node knows where the tunnels of the others are",
+    needs: &[Need::NodeNetwork],
     judge,
 };
 

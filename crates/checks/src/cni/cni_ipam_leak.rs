@@ -2,7 +2,7 @@ use std::net::IpAddr;
 
 use report::{Evidence, Finding, Severity, Subject};
 
-use crate::check::{Breaks, Check, Judgement};
+use crate::check::{Breaks, Check, Judgement, Need};
 use crate::nodes::{Nodes, pod_cidrs};
 use crate::shell::on_node;
 use crate::view::View;
@@ -12,6 +12,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "cni-ipam-leak",
     claim: "no node keeps addresses of pods that are gone",
+    needs: &[Need::NodeAccess],
     judge,
 };
 

@@ -1,7 +1,7 @@
 use report::{Evidence, Finding, Severity, Subject};
 
 use super::{Hop, far_end, hops};
-use crate::check::{Breaks, Check, Judgement};
+use crate::check::{Breaks, Check, Judgement, Need};
 use crate::nodes::Nodes;
 use crate::shell::on_node;
 use crate::view::View;
@@ -11,6 +11,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "cni-neigh",
     claim: "every node knows the link-layer address of every other node's end of the tunnel",
+    needs: &[Need::NodeNetwork],
     judge,
 };
 

@@ -2,7 +2,7 @@ use std::net::IpAddr;
 
 use report::{Evidence, Finding, Severity, Subject};
 
-use crate::check::{Breaks, Check, Judgement};
+use crate::check::{Breaks, Check, Judgement, Need};
 use crate::nodes::Nodes;
 use crate::shell::{on_node, word};
 use crate::view::View;
@@ -12,6 +12,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "cni-public-ip",
     claim: "the address at which flannel says a node is, is one that the node has",
+    needs: &[Need::NodeNetwork],
     judge,
 };
 

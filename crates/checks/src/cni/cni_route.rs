@@ -2,7 +2,7 @@ use observation::Route;
 use report::{Evidence, Finding, Severity, Subject};
 
 use super::{Way, ways};
-use crate::check::{Breaks, Check, Judgement};
+use crate::check::{Breaks, Check, Judgement, Need};
 use crate::nodes::{Nodes, best_route, is_default, shown};
 use crate::shell::on_node;
 use crate::view::View;
@@ -13,6 +13,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "cni-route",
     claim: "every node has a route to the pods of every other node",
+    needs: &[Need::NodeNetwork],
     judge,
 };
 

@@ -1,7 +1,7 @@
 use observation::{Link, Vxlan};
 use report::{Evidence, Finding, Severity, Subject};
 
-use crate::check::{Breaks, Check, Judgement};
+use crate::check::{Breaks, Check, Judgement, Need};
 use crate::nodes::{Nodes, majority};
 use crate::shell::on_node;
 use crate::view::View;
@@ -11,6 +11,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "cni-vxlan-if",
     claim: "the tunnel of every node is up and set as those of the others",
+    needs: &[Need::NodeNetwork],
     judge,
 };
 

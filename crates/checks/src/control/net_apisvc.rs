@@ -3,7 +3,7 @@ use report::{Evidence, Finding, Severity, Subject};
 
 use super::TOPICS;
 use super::net_webhook::fault;
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::shell::word;
 use crate::tries::{about, by_service, rows, services_gaps};
 use crate::view::View;
@@ -13,6 +13,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-apisvc",
     claim: "the API server reaches every aggregated API",
+    needs: &[Need::ControlPlane],
     judge,
 };
 

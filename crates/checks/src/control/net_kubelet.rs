@@ -2,7 +2,7 @@ use observation::{Purpose, Reach, Source};
 use report::{Finding, Severity, Subject};
 
 use super::TOPICS;
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::service::{evidence, manner, names, works};
 use crate::tries::{Row, about, gaps, rows};
 use crate::view::View;
@@ -12,6 +12,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-kubelet",
     claim: "pods reach the API servers, and the API server reaches the kubelets of the nodes that tried",
+    needs: &[Need::ControlPlane],
     judge,
 };
 

@@ -2,7 +2,7 @@ use observation::{Reach, Service, ServiceReference, Webhook};
 use report::{Evidence, Finding, Gap, Severity, Subject};
 
 use super::TOPICS;
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::reach::ready_endpoints;
 use crate::service::evidence;
 use crate::shell::word;
@@ -13,6 +13,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-webhook",
     claim: "the Services of admission webhooks exist, have the port and a ready endpoint, and answer to pods",
+    needs: &[Need::ControlPlane],
     judge,
 };
 

@@ -2,7 +2,7 @@ use observation::{Purpose, Reach, Source};
 use report::{Evidence, FailureClass, Finding, Severity, Subject};
 
 use super::{TOPICS, WayOut, ways_out};
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::service::{evidence, label, names, works};
 use crate::shell::on_node;
 use crate::tries::{Row, about, by_service, gaps, rows};
@@ -13,6 +13,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-egr",
     claim: "pods reach what their nodes reach outside, and names outside are found",
+    needs: &[Need::Egress],
     judge,
 };
 

@@ -4,7 +4,7 @@ use observation::{Purpose, Source};
 use report::{Finding, Severity, Subject};
 
 use super::{TOPICS, ways_out};
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::service::{evidence, manner, names, works};
 use crate::tries::{Row, about, gaps, rows};
 use crate::view::View;
@@ -13,6 +13,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-egr-ip",
     claim: "addresses outside answer from every place that tried",
+    needs: &[Need::Egress],
     judge,
 };
 

@@ -1,7 +1,7 @@
 use report::{Evidence, Finding, Severity, Subject};
 
 use super::{setting, setting_after};
-use crate::check::{Breaks, Check, Judgement};
+use crate::check::{Breaks, Check, Judgement, Need};
 use crate::nodes::Nodes;
 use crate::shell::on_node;
 use crate::view::View;
@@ -12,6 +12,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-brnf",
     claim: "bridged packets pass the rules of kube-proxy on every node that bridges its pods",
+    needs: &[Need::NodeNetwork],
     judge,
 };
 

@@ -1,6 +1,6 @@
 use report::{Evidence, Finding, Severity, Subject};
 
-use crate::check::{Breaks, Check, Judgement};
+use crate::check::{Breaks, Check, Judgement, Need};
 use crate::nodes::Nodes;
 use crate::shell::on_node;
 use crate::view::View;
@@ -10,6 +10,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-hairpin",
     claim: "pods reach themselves through their own Services where the CNI lets them",
+    needs: &[Need::NodeNetwork],
     judge,
 };
 

@@ -2,7 +2,7 @@ use observation::NodeEvidence;
 use report::{Evidence, Finding, Severity, Subject};
 
 use super::{of_device, setting, setting_after};
-use crate::check::{Breaks, Check, Judgement};
+use crate::check::{Breaks, Check, Judgement, Need};
 use crate::nodes::{Nodes, pod_cidrs};
 use crate::shell::on_node;
 use crate::view::View;
@@ -12,6 +12,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-ipfwd",
     claim: "every node forwards packets",
+    needs: &[Need::NodeNetwork],
     judge,
 };
 

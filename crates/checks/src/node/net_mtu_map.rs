@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use observation::Link;
 use report::{Evidence, Finding, Severity, Subject};
 
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::nodes::{Nodes, majority};
 use crate::shell::on_node;
 use crate::view::View;
@@ -13,6 +13,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-mtu-map",
     claim: "tunnels and bridges fit the devices below them, and are equal on all nodes",
+    needs: &[Need::NodeNetwork],
     judge,
 };
 

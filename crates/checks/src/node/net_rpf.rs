@@ -1,7 +1,7 @@
 use report::{Evidence, Finding, Severity, Subject};
 
 use super::{of_device, rise, setting};
-use crate::check::{Breaks, Check, Judgement};
+use crate::check::{Breaks, Check, Judgement, Need};
 use crate::nodes::{Nodes, best_route, pod_cidrs};
 use crate::shell::on_node;
 use crate::view::View;
@@ -11,6 +11,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-rpf",
     claim: "no node drops pods' packets because their way back is another",
+    needs: &[Need::NodeNetwork],
     judge,
 };
 

@@ -1,6 +1,6 @@
 use report::{Evidence, Finding, Severity, Subject};
 
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::nodes::Nodes;
 use crate::shell::on_node;
 use crate::view::View;
@@ -10,6 +10,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-time",
     claim: "the clocks of the nodes agree within 5 s",
+    needs: &[Need::NodeNetwork],
     judge,
 };
 

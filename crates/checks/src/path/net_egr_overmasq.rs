@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use netprobe::Outcome;
 use report::{Evidence, Finding, Gap, GapReason, Severity, Subject};
 
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::nodes::pod_cidrs;
 use crate::rules::net_nat::culprit;
 use crate::shell::on_node;
@@ -15,6 +15,7 @@ use crate::view::{View, translated};
 pub(crate) static CHECK: Check = Check {
     id: "net-egr-overmasq",
     claim: "pods see each other's own addresses",
+    needs: &[Need::Mesh],
     judge,
 };
 

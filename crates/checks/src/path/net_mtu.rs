@@ -1,13 +1,14 @@
 use report::{CellState, Evidence, Finding, Protocol, Severity, Subject};
 
 use super::of_faults;
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::view::{Entry, Key, View};
 
 /// Much data stalls where small requests pass: packets above some size vanish in silence.
 pub(crate) static CHECK: Check = Check {
     id: "net-mtu",
     claim: "large packets pass in both directions between pods of every probed pair",
+    needs: &[Need::Mesh],
     judge,
 };
 

@@ -2,13 +2,14 @@ use netprobe::Outcome;
 use report::Protocol;
 
 use super::of_faults;
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::view::View;
 
 /// ICMP echo. A note where TCP or UDP passes: many healthy networks filter it.
 pub(crate) static CHECK: Check = Check {
     id: "net-p2p-icmp",
     claim: "ICMP echo is answered between pods of every probed pair",
+    needs: &[Need::Mesh],
     judge,
 };
 

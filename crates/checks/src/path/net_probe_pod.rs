@@ -1,7 +1,7 @@
 use observation::{Node, Place};
 use report::{Evidence, Finding, Severity, Subject};
 
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::shell::word;
 use crate::view::View;
 
@@ -9,6 +9,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-probe-pod",
     claim: "a probe pod runs on every node that was asked for",
+    needs: &[Need::Mesh],
     judge,
 };
 

@@ -1,8 +1,8 @@
 use observation::PolicyWorkload;
 use report::{Evidence, Finding, Observed, Severity};
 
-use crate::check::{Check, Judgement};
-use crate::scene::{Engine, Need, Scene, count, engine, lint, object};
+use crate::check::{Check, Judgement, Need};
+use crate::scene::{Engine, Objects, Scene, count, engine, lint, object};
 use crate::shell::word;
 use crate::view::View;
 
@@ -10,6 +10,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "cni-nopolicy",
     claim: "somebody enforces the policies that there are",
+    needs: &[Need::Policies],
     judge,
 };
 
@@ -29,7 +30,7 @@ fn judge(view: &View<'_>) -> Judgement {
              tries it",
         );
     }
-    lint(view, &[Need::Workloads], |scene| {
+    lint(view, &[Objects::Workloads], |scene| {
         finding(scene, &engine, number).into_iter().collect()
     })
 }

@@ -1,8 +1,8 @@
 use netmodel::policy::{Direction, Pod, stable_labels};
 use report::{Evidence, Finding, Severity};
 
-use crate::check::{Check, Judgement};
-use crate::scene::{Need, Scene, lint, object, pod_name, some};
+use crate::check::{Check, Judgement, Need};
+use crate::scene::{Objects, Scene, lint, object, pod_name, some};
 use crate::shell::word;
 use crate::view::View;
 
@@ -10,12 +10,13 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-pol-cover",
     claim: "the policies that select the pod are known for each direction",
+    needs: &[Need::Policies],
     judge,
 };
 
 fn judge(view: &View<'_>) -> Judgement {
     match &view.scene {
-        Some(scene) if !scene.is_lint() => lint(view, &[Need::Pods], find),
+        Some(scene) if !scene.is_lint() => lint(view, &[Objects::Pods], find),
         Some(_) | None => Judgement::not_asked(),
     }
 }

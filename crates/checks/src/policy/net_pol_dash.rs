@@ -1,8 +1,8 @@
 use netmodel::policy::{Direction, Peer, Policy, Selector};
 use report::{Finding, Severity};
 
-use crate::check::{Check, Judgement};
-use crate::scene::{Need, Scene, about, count, field, lint, rule_path};
+use crate::check::{Check, Judgement, Need};
+use crate::scene::{Objects, Scene, about, count, field, lint, rule_path};
 use crate::view::View;
 
 /// Two items of a list where one was probably meant: a namespaceSelector alone, and beside it a podSelector alone. Two items are
@@ -10,11 +10,12 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-pol-dash",
     claim: "no peer is split into two by a stray dash",
+    needs: &[Need::Policies],
     judge,
 };
 
 fn judge(view: &View<'_>) -> Judgement {
-    lint(view, &[Need::Pods, Need::Namespaces], find)
+    lint(view, &[Objects::Pods, Objects::Namespaces], find)
 }
 
 fn find(scene: &Scene<'_>) -> Vec<Finding> {

@@ -2,19 +2,20 @@ use netmodel::policy::{Direction, Pod, Policy};
 use report::{Finding, Severity};
 
 use super::net_pol_port::of_flow;
-use crate::check::{Check, Judgement};
-use crate::scene::{Need, Scene, about, count, field, lint, pod_name, some};
+use crate::check::{Check, Judgement, Need};
+use crate::scene::{Objects, Scene, about, count, field, lint, pod_name, some};
 use crate::view::View;
 
 /// A policy that allows nothing, and pods for which no other policy allows anything: a new workload in an isolated namespace.
 pub(crate) static CHECK: Check = Check {
     id: "net-pol-defaultdeny",
     claim: "pods that a deny-all policy selects are let in or out by another where they need it",
+    needs: &[Need::Policies],
     judge,
 };
 
 fn judge(view: &View<'_>) -> Judgement {
-    let mut judgement = lint(view, &[Need::Pods, Need::Services], find);
+    let mut judgement = lint(view, &[Objects::Pods, Objects::Services], find);
     judgement.findings.extend(of_flow(view, CHECK.id));
     judgement
 }

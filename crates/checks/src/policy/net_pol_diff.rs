@@ -5,8 +5,8 @@ use netmodel::policy::{End, Family, Flow, Outcome, Pod, PolicyRef, Protocol, Wor
 use report::{Evidence, Finding, Gap, GapReason, Severity};
 
 use super::net_pol_svcport::translations;
-use crate::check::{Check, Judgement};
-use crate::scene::{Need, Scene, count, dns_servers, judged_flows, lint, pod_name, subject};
+use crate::check::{Check, Judgement, Need};
+use crate::scene::{Objects, Scene, count, dns_servers, judged_flows, lint, pod_name, subject};
 use crate::view::View;
 
 /// What the policies that were given beside those of the cluster would change. What they would stop is a warning, what they would
@@ -14,6 +14,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-pol-diff",
     claim: "the policies that were given stop nothing that is allowed now",
+    needs: &[Need::Policies],
     judge,
 };
 
@@ -35,16 +36,21 @@ fn judge(view: &View<'_>) -> Judgement {
         return Judgement::not_asked();
     };
     let mut too_many = false;
-    let mut judgement = lint(view, &[Need::Pods, Need::Namespaces, Need::Services], |scene| {
-        let changes = changes(scene, before, &mut too_many);
-        [(false, Severity::Warning), (true, Severity::Note)]
-            .into_iter()
-            .filter_map(|(opened, severity)| {
-                let of_kind: Vec<&Change> = changes.iter().filter(|change| change.opened == opened).collect();
-                finding(scene, &of_kind, severity)
-            })
-            .collect()
-    });
+    let mut judgement = lint(
+        view,
+        &[Objects::Pods, Objects::Namespaces, Objects::Services],
+        |scene| {
+            let changes = changes(scene, before, &mut too_many);
+            [(false, Severity::Warning), (true, Severity::Note)]
+                .into_iter()
+                .filter_map(|(opened, severity)| {
+                    let of_kind: Vec<&Change> =
+                        changes.iter().filter(|change| change.opened == opened).collect();
+                    finding(scene, &of_kind, severity)
+                })
+                .collect()
+        },
+    );
     if too_many {
         judgement.gaps.push(Gap {
             what: "all flows between pods".to_owned(),

@@ -5,8 +5,8 @@ use netmodel::policy::{
 };
 use report::{Evidence, Finding, Gap, GapReason, Severity};
 
-use crate::check::{Check, Judgement};
-use crate::scene::{DnsServer, Need, Scene, count, dns_servers, lint, pod_name, show, some, subject};
+use crate::check::{Check, Judgement, Need};
+use crate::scene::{DnsServer, Objects, Scene, count, dns_servers, lint, pod_name, show, some, subject};
 use crate::shell::word;
 use crate::view::View;
 
@@ -14,6 +14,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-pol-dns",
     claim: "pods that are isolated for egress may ask the cluster's DNS",
+    needs: &[Need::Policies],
     judge,
 };
 
@@ -21,7 +22,7 @@ pub(crate) static CHECK: Check = Check {
 const NODE_LOCAL: [u8; 4] = [169, 254, 20, 10];
 
 fn judge(view: &View<'_>) -> Judgement {
-    let mut judgement = lint(view, &[Need::Pods, Need::Services], |scene| {
+    let mut judgement = lint(view, &[Objects::Pods, Objects::Services], |scene| {
         let groups = groups(scene).into_iter();
         groups
             .filter(|group| !group.udp)

@@ -1,19 +1,20 @@
 use report::Finding;
 
 use super::net_pol_dns::{groups, told, unknown_dns};
-use crate::check::{Check, Judgement};
-use crate::scene::{Need, lint};
+use crate::check::{Check, Judgement, Need};
+use crate::scene::{Objects, lint};
 use crate::view::View;
 
 /// Names over UDP and not over TCP, or the reverse: long answers are asked for again over TCP, everything else begins with UDP.
 pub(crate) static CHECK: Check = Check {
     id: "net-pol-dns-tcp",
     claim: "pods that may ask for names may do so over UDP and TCP",
+    needs: &[Need::Policies],
     judge,
 };
 
 fn judge(view: &View<'_>) -> Judgement {
-    let mut judgement = lint(view, &[Need::Pods, Need::Services], |scene| {
+    let mut judgement = lint(view, &[Objects::Pods, Objects::Services], |scene| {
         let groups = groups(scene);
         let halves = groups.iter().filter(|group| group.udp != group.tcp);
         halves

@@ -1,7 +1,7 @@
 use observation::Enforcement;
 use report::{Evidence, Finding, Gap, GapReason, Observed, Severity, Subject};
 
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::view::View;
 
 /// A policy that denies everything, applied in a namespace of the run's own, stops what worked before; and what it stopped works again
@@ -9,6 +9,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-pol-enforced",
     claim: "a policy that denies is enforced, seen on connections that work without it",
+    needs: &[Need::Policies],
     judge,
 };
 

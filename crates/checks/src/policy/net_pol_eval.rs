@@ -4,14 +4,15 @@ use netmodel::policy::{
 use report::{Finding, Gap, GapReason, Severity};
 
 use super::{net_pol_defaultdeny, net_pol_port, net_pol_svcport};
-use crate::check::{Check, Judgement};
-use crate::scene::{AskedFlow, Need, Scene, judged_flows, lint, object, seen, show, side_fact, subject};
+use crate::check::{Check, Judgement, Need};
+use crate::scene::{AskedFlow, Objects, Scene, judged_flows, lint, object, seen, show, side_fact, subject};
 use crate::view::View;
 
 /// Whether policies let the flow through that was asked about. What they deny is a warning here, since nothing was tried.
 pub(crate) static CHECK: Check = Check {
     id: "net-pol-eval",
     claim: "policies let the flow through that was asked about",
+    needs: &[Need::Policies],
     judge,
 };
 
@@ -22,7 +23,7 @@ fn judge(view: &View<'_>) -> Judgement {
     let Some(asked) = scene.asked(&scene.world) else {
         return Judgement::not_asked();
     };
-    let mut judgement = lint(view, &[Need::Pods], |scene| {
+    let mut judgement = lint(view, &[Objects::Pods], |scene| {
         let judged = judged_flows(&asked, &scene.world);
         let findings = judged
             .iter()

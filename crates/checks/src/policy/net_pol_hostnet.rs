@@ -1,19 +1,20 @@
 use netmodel::policy::{Pod, Policy};
 use report::{Finding, Severity};
 
-use crate::check::{Check, Judgement};
-use crate::scene::{Need, Scene, about, count, field, lint, pod_name, some};
+use crate::check::{Check, Judgement, Need};
+use crate::scene::{Objects, Scene, about, count, field, lint, pod_name, some};
 use crate::view::View;
 
 /// A policy that selects pods in their node's network, where policies do not apply.
 pub(crate) static CHECK: Check = Check {
     id: "net-pol-hostnet",
     claim: "no policy is meant for pods in their node's network",
+    needs: &[Need::Policies],
     judge,
 };
 
 fn judge(view: &View<'_>) -> Judgement {
-    lint(view, &[Need::Pods], |scene| {
+    lint(view, &[Objects::Pods], |scene| {
         scene
             .policies()
             .into_iter()

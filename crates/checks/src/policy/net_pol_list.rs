@@ -3,14 +3,15 @@ use std::collections::BTreeMap;
 use netmodel::policy::{Direction, Policy};
 use report::{Evidence, Finding, Severity, Subject};
 
-use crate::check::{Check, Judgement};
-use crate::scene::{Need, Scene, count, lint, show};
+use crate::check::{Check, Judgement, Need};
+use crate::scene::{Objects, Scene, count, lint, show};
 use crate::view::View;
 
 /// The policies of each namespace, and whom they select. Notes only: there is nothing wrong with having policies.
 pub(crate) static CHECK: Check = Check {
     id: "net-pol-list",
     claim: "the policies of each namespace are known, with the pods that they select",
+    needs: &[Need::Policies],
     judge,
 };
 
@@ -20,7 +21,9 @@ const MOST_NAMESPACES: usize = 8;
 fn judge(view: &View<'_>) -> Judgement {
     match &view.scene {
         // Beside a diagnosis of everything an inventory would be in the way.
-        Some(scene) if scene.is_lint() && view.observation.mesh.is_none() => lint(view, &[Need::Pods], find),
+        Some(scene) if scene.is_lint() && view.observation.mesh.is_none() => {
+            lint(view, &[Objects::Pods], find)
+        }
         Some(_) | None => Judgement::not_asked(),
     }
 }

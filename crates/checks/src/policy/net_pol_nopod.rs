@@ -3,23 +3,28 @@ use observation::PolicyWorkload;
 use report::{Finding, Severity};
 
 use super::net_pol_selmiss::slip;
-use crate::check::{Check, Judgement};
-use crate::scene::{Meant, Need, Scene, Use, about, field, lint, seen, uses};
+use crate::check::{Check, Judgement, Need};
+use crate::scene::{Meant, Objects, Scene, Use, about, field, lint, seen, uses};
 use crate::view::View;
 
 /// A selector that selects no pod, and nothing that would make one.
 pub(crate) static CHECK: Check = Check {
     id: "net-pol-nopod",
     claim: "the pods that policies select exist, or something makes them",
+    needs: &[Need::Policies],
     judge,
 };
 
 fn judge(view: &View<'_>) -> Judgement {
-    lint(view, &[Need::Pods, Need::Namespaces, Need::Workloads], |scene| {
-        let policies = scene.policies();
-        let all = policies.iter().flat_map(|policy| uses(policy));
-        all.filter_map(|one| finding(scene, &one)).collect()
-    })
+    lint(
+        view,
+        &[Objects::Pods, Objects::Namespaces, Objects::Workloads],
+        |scene| {
+            let policies = scene.policies();
+            let all = policies.iter().flat_map(|policy| uses(policy));
+            all.filter_map(|one| finding(scene, &one)).collect()
+        },
+    )
 }
 
 fn finding(scene: &Scene<'_>, one: &Use<'_>) -> Option<Finding> {

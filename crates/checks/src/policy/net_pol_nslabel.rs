@@ -1,21 +1,22 @@
 use netmodel::policy::{Requirement, nearest};
 use report::{Finding, Severity};
 
-use crate::check::{Check, Judgement};
-use crate::scene::{Meant, Need, Scene, Use, about, field, lint, uses};
+use crate::check::{Check, Judgement, Need};
+use crate::scene::{Meant, Objects, Scene, Use, about, field, lint, uses};
 use crate::view::View;
 
 /// A namespaceSelector that selects no namespace. Only `kubernetes.io/metadata.name` is there by itself.
 pub(crate) static CHECK: Check = Check {
     id: "net-pol-nslabel",
     claim: "every namespaceSelector selects a namespace",
+    needs: &[Need::Policies],
     judge,
 };
 
 const AUTOMATIC: &str = "kubernetes.io/metadata.name";
 
 fn judge(view: &View<'_>) -> Judgement {
-    lint(view, &[Need::Namespaces], |scene| {
+    lint(view, &[Objects::Namespaces], |scene| {
         let policies = scene.policies();
         let all = policies.iter().flat_map(|policy| uses(policy));
         all.filter(|one| matches!(one.what, Meant::Namespaces))

@@ -1,7 +1,7 @@
 use observation::OtherPolicies;
 use report::{Evidence, Finding, Gap, Observed, Severity, Subject};
 
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::scene::{count, some};
 use crate::view::View;
 
@@ -9,6 +9,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-pol-other",
     claim: "there are no policies of other kinds that are not evaluated, or they are named",
+    needs: &[Need::Policies],
     judge,
 };
 

@@ -2,19 +2,20 @@ use netmodel::policy::{Direction, Peer, Pod, Policy, PortMatch, Protocol, Rule};
 use report::{Finding, Severity};
 
 use super::net_pol_eval;
-use crate::check::{Check, Judgement};
-use crate::scene::{Need, Scene, about, field, judged_flows, lint, rule_path};
+use crate::check::{Check, Judgement, Need};
+use crate::scene::{Objects, Scene, about, field, judged_flows, lint, rule_path};
 use crate::view::View;
 
 /// A rule means the peer and misses the port; or it names a port that none of its pods declares.
 pub(crate) static CHECK: Check = Check {
     id: "net-pol-port",
     claim: "the ports of rules are ports of the pods that they are about",
+    needs: &[Need::Policies],
     judge,
 };
 
 fn judge(view: &View<'_>) -> Judgement {
-    let mut judgement = lint(view, &[Need::Pods], find);
+    let mut judgement = lint(view, &[Objects::Pods], find);
     judgement.findings.extend(of_flow(view, CHECK.id));
     judgement
 }

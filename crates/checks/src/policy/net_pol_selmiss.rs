@@ -1,19 +1,20 @@
 use netmodel::policy::{Near, Pod, nearest};
 use report::{Finding, Severity};
 
-use crate::check::{Check, Judgement};
-use crate::scene::{Meant, Need, Scene, Use, about, field, lint, pod_name, uses};
+use crate::check::{Check, Judgement, Need};
+use crate::scene::{Meant, Objects, Scene, Use, about, field, lint, pod_name, uses};
 use crate::view::View;
 
 /// A selector that selects no pod, and a pod whose labels it nearly matches.
 pub(crate) static CHECK: Check = Check {
     id: "net-pol-selmiss",
     claim: "no selector of a policy misses pods by a slip",
+    needs: &[Need::Policies],
     judge,
 };
 
 fn judge(view: &View<'_>) -> Judgement {
-    lint(view, &[Need::Pods, Need::Namespaces], |scene| {
+    lint(view, &[Objects::Pods, Objects::Namespaces], |scene| {
         let policies = scene.policies();
         let all = policies.iter().flat_map(|policy| uses(policy));
         all.filter_map(|one| finding(scene, &one)).collect()

@@ -1,8 +1,8 @@
 use netmodel::policy::{Direction, DirectionVerdict, Outcome, suggest};
 use report::{Evidence, Finding, Severity};
 
-use crate::check::{Check, Judgement};
-use crate::scene::{Need, Scene, judged_flows, lint, object};
+use crate::check::{Check, Judgement, Need};
+use crate::scene::{Objects, Scene, judged_flows, lint, object};
 use crate::suggestion;
 use crate::view::View;
 
@@ -11,12 +11,13 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-pol-suggest",
     claim: "what is missing for the flow can be said as a policy of its own",
+    needs: &[Need::Policies],
     judge,
 };
 
 fn judge(view: &View<'_>) -> Judgement {
     match &view.scene {
-        Some(scene) if scene.asked(&scene.world).is_some() => lint(view, &[Need::Pods], find),
+        Some(scene) if scene.asked(&scene.world).is_some() => lint(view, &[Objects::Pods], find),
         Some(_) | None => Judgement::not_asked(),
     }
 }

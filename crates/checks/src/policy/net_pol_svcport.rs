@@ -2,8 +2,8 @@ use netmodel::policy::{Direction, Pod, Policy, Port, PortMatch, Protocol, Rule};
 use report::{Finding, Severity};
 
 use super::net_pol_port::{destinations, of_flow};
-use crate::check::{Check, Judgement};
-use crate::scene::{Need, Scene, about, field, lint, pod_name, rule_path, target_port};
+use crate::check::{Check, Judgement, Need};
+use crate::scene::{Objects, Scene, about, field, lint, pod_name, rule_path, target_port};
 use crate::view::View;
 
 /// A rule names the port of a Service, where the pod behind it listens on another: policies see packets after the Service's address
@@ -11,6 +11,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-pol-svcport",
     claim: "rules name the ports of pods, not those of Services in front of them",
+    needs: &[Need::Policies],
     judge,
 };
 
@@ -24,7 +25,7 @@ pub(super) struct Translation {
 }
 
 fn judge(view: &View<'_>) -> Judgement {
-    let mut judgement = lint(view, &[Need::Pods, Need::Services], find);
+    let mut judgement = lint(view, &[Objects::Pods, Objects::Services], find);
     judgement.findings.extend(of_flow(view, CHECK.id));
     judgement
 }

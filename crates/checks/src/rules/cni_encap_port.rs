@@ -1,7 +1,7 @@
 use netmodel::rules::{Action, Hook, Mss, Owner};
 use report::{Finding, Severity, Subject};
 
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::firewall::{Firewall, Loss, TunnelStop, evidence, gap, repair, widths};
 use crate::shell::on_node;
 use crate::view::View;
@@ -11,6 +11,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "cni-encap-port",
     claim: "the rules of every node let the tunnel's packets through",
+    needs: &[Need::NodeAccess],
     judge,
 };
 

@@ -1,7 +1,7 @@
 use netmodel::rules::{ProxyMode, View as RulesOf, proxy_modes};
 use report::{Evidence, Finding, Severity, Subject};
 
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::firewall::{Firewall, joined, restart};
 use crate::shell::on_node;
 use crate::view::View;
@@ -10,6 +10,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "ep-rule-backends",
     claim: "kube-proxy's rules are of one mode and in one back end",
+    needs: &[Need::NodeAccess],
     judge,
 };
 

@@ -1,7 +1,7 @@
 use netmodel::rules::{Family, Hook, ProxyHook, View as RulesOf, missing_hooks, missing_nft_hooks};
 use report::{Evidence, Finding, Severity, Subject};
 
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::firewall::{Firewall, restart};
 use crate::shell::on_node;
 use crate::view::View;
@@ -11,6 +11,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "ep-rule-hook",
     claim: "packets are led into kube-proxy's rules on every node",
+    needs: &[Need::NodeAccess],
     judge,
 };
 

@@ -1,7 +1,7 @@
 use netmodel::rules::{DeadEnd, dead_ends, proxy_modes};
 use report::{Evidence, Finding, Severity, Subject};
 
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::firewall::{Firewall, restart};
 use crate::shell::on_node;
 use crate::view::View;
@@ -11,6 +11,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "ep-rule-missing",
     claim: "every Service that kube-proxy knows on a node has its rules there",
+    needs: &[Need::NodeAccess],
     judge,
 };
 

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use netmodel::rules::{BentEndpoint, NodeRules, ServicePort, bent_endpoints, service_ports};
 use report::{Evidence, Finding, Severity, Subject};
 
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::firewall::{Firewall, joined, restart};
 use crate::shell::on_node;
 use crate::view::View;
@@ -13,6 +13,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "ep-rule-stale-ep",
     claim: "no node leads a Service to an address that is none of its endpoints",
+    needs: &[Need::NodeAccess],
     judge,
 };
 

@@ -1,7 +1,7 @@
 use netmodel::rules::{Action, AddressRange, Effect, Hook, Packet, protocol, service_ports};
 use report::{Finding, Severity, Subject};
 
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::firewall::{Firewall, evidence, repair};
 use crate::view::View;
 
@@ -10,6 +10,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-ct-notrack",
     claim: "no rule exempts the cluster's packets from connection tracking",
+    needs: &[Need::NodeAccess],
     judge,
 };
 

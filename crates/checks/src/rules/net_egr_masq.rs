@@ -1,7 +1,7 @@
 use netmodel::rules::{Action, Decider, Owner, SourceTranslation, View as RulesOf, owner_of_chain};
 use report::{Evidence, Finding, Gap, Severity, Subject};
 
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::firewall::{Firewall, evidence, gap, repair};
 use crate::shell::on_node;
 use crate::view::View;
@@ -11,6 +11,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-egr-masq",
     claim: "what pods send out of the cluster gets an address that is known outside",
+    needs: &[Need::NodeAccess],
     judge,
 };
 

@@ -1,4 +1,4 @@
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::firewall::Manner;
 use crate::view::View;
 
@@ -7,6 +7,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-forward",
     claim: "the rules of every node let pods' packets through",
+    needs: &[Need::NodeAccess],
     judge,
 };
 

@@ -1,7 +1,7 @@
 use netmodel::rules::Test;
 use report::{Finding, Severity, Subject};
 
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::firewall::{Firewall, Stopping, evidence, repair, share, sizes, widths};
 use crate::view::View;
 
@@ -9,6 +9,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-fw",
     claim: "no firewall of a node drops a part of the cluster's traffic",
+    needs: &[Need::NodeAccess],
     judge,
 };
 

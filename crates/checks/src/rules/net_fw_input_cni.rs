@@ -1,7 +1,7 @@
 use netmodel::rules::{AddressRange, Decider, Hook, Packet, State};
 use report::{Finding, Severity, Subject};
 
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::firewall::{Firewall, evidence, gap, repair};
 use crate::view::View;
 
@@ -10,6 +10,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-fw-input-cni",
     claim: "the rules of every node accept what its own pods send to it",
+    needs: &[Need::NodeAccess],
     judge,
 };
 

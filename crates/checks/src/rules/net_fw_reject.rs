@@ -1,4 +1,4 @@
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::firewall::Manner;
 use crate::view::View;
 
@@ -7,6 +7,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-fw-reject",
     claim: "no rule of a node turns the cluster's packets away",
+    needs: &[Need::NodeAccess],
     judge,
 };
 

@@ -1,6 +1,6 @@
 use report::{Finding, Severity, Subject};
 
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::firewall::{Firewall, Loss, evidence, percent, repair, share};
 use crate::view::View;
 
@@ -8,6 +8,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-loss",
     claim: "no rule of a node loses packets of pods at random",
+    needs: &[Need::Mesh, Need::NodeAccess],
     judge,
 };
 

@@ -1,7 +1,7 @@
 use netmodel::rules::{Action, Hook, Mss};
 use report::{Finding, Severity, Subject};
 
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::firewall::{Firewall, evidence};
 use crate::view::View;
 
@@ -10,6 +10,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-mtu-mss",
     claim: "it is known which nodes lower the segment size of TCP",
+    needs: &[Need::NodeAccess],
     judge,
 };
 

@@ -1,7 +1,7 @@
 use netmodel::rules::{AddressRange, Decider, Hook, Packet};
 use report::{Finding, Severity, Subject};
 
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::firewall::{Firewall, evidence, repair};
 use crate::view::View;
 
@@ -10,6 +10,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-mtu-pmtud",
     claim: "messages about packets that are too large reach the pods of every node",
+    needs: &[Need::NodeAccess],
     judge,
 };
 

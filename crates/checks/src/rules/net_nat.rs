@@ -1,7 +1,7 @@
 use netmodel::rules::{Action, Decider, SourceTranslation};
 use report::{Evidence, Finding, Severity, Subject};
 
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::firewall::{Firewall, Leg, evidence, joined, repair};
 use crate::view::{View, translated};
 
@@ -9,6 +9,7 @@ use crate::view::{View, translated};
 pub(crate) static CHECK: Check = Check {
     id: "net-nat",
     claim: "it is known which rules of nodes translate addresses without being the cluster's",
+    needs: &[Need::NodeAccess],
     judge,
 };
 

@@ -4,7 +4,7 @@ use observation::{Purpose, Source};
 use report::{Finding, Severity};
 
 use super::{WAYS_IN, evidence, judged, manner, names, works};
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::shell::word;
 use crate::tries::{Row, ServiceRows, by_service, rows};
 use crate::view::View;
@@ -13,6 +13,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-lb",
     claim: "load balancers and external IPs of Services answer, and their health checks are right",
+    needs: &[Need::Services],
     judge,
 };
 

@@ -5,7 +5,7 @@ use observation::{Purpose, Source};
 use report::{Finding, Severity, Subject};
 
 use super::{WAYS_IN, evidence, judged, manner, names, proxy_of, works};
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::tries::{Row, ServiceRows, by_service, rows};
 use crate::view::View;
 
@@ -13,6 +13,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-np",
     claim: "NodePorts answer on every node that was tried",
+    needs: &[Need::Services],
     judge,
 };
 

@@ -2,7 +2,7 @@ use netprobe::Kind;
 use observation::{Purpose, Source, Topic};
 use report::{Evidence, Finding, Severity, Subject};
 
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::tries::{Row, about, gaps, rows, source_name};
 use crate::view::View;
 
@@ -10,6 +10,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-perf",
     claim: "no pair of nodes is much slower than the others, and little gets lost between them",
+    needs: &[Need::Mesh],
     judge,
 };
 

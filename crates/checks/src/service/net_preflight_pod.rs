@@ -2,7 +2,7 @@ use observation::{PathPod, Purpose, Reach, Source, Topic};
 use report::{Evidence, Finding, Severity, Subject};
 
 use super::{evidence, manner, names, works};
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::shell::word;
 use crate::tries::{Row, about, gaps, rows};
 use crate::view::View;
@@ -11,6 +11,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-preflight-pod",
     claim: "the pods at both ends run and have an address, and the destination answers",
+    needs: &[Need::Mesh],
     judge,
 };
 

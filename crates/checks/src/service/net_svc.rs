@@ -6,7 +6,7 @@ use observation::{Expected, Purpose, Reach, Service, Source};
 use report::{Evidence, Finding, Severity, Subject};
 
 use super::{TOPICS, evidence, judged, label, manner, names, nodes_of, proxy_of, show_service, works};
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::shell::{on_node, word};
 use crate::tries::{Row, ServiceRows, by_service, endpoint_counts, rows};
 use crate::view::View;
@@ -16,6 +16,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-svc",
     claim: "Services answer on their ClusterIP from every node that tried",
+    needs: &[Need::Services],
     judge,
 };
 

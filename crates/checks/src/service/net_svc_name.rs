@@ -2,7 +2,7 @@ use observation::Purpose;
 use report::{Evidence, Finding, Gap, GapReason, Severity};
 
 use super::{WAYS_IN, all_gaps, evidence, names, works};
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::tries::{Row, about, by_service, rows};
 use crate::view::View;
 
@@ -10,6 +10,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-svc-name",
     claim: "the names of Services stand for their addresses",
+    needs: &[Need::Services],
     judge,
 };
 

@@ -5,7 +5,7 @@ use observation::{Purpose, Source};
 use report::{Evidence, Finding, Severity, Subject};
 
 use super::{TOPICS, evidence, judged, manner, names, works};
-use crate::check::{Check, Judgement};
+use crate::check::{Check, Judgement, Need};
 use crate::shell::word;
 use crate::tries::{Row, ServiceRows, by_service, rows};
 use crate::view::View;
@@ -14,6 +14,7 @@ use crate::view::View;
 pub(crate) static CHECK: Check = Check {
     id: "net-svc-ratio",
     claim: "every endpoint of a Service answers by its own address from every node that tried",
+    needs: &[Need::Services],
     judge,
 };
 
