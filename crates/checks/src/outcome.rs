@@ -14,11 +14,11 @@ pub(crate) fn cell_state(samples: &[Sample], expected: impl Fn(&Peer) -> bool) -
                 class: FailureClass::WrongPeer,
                 detail: format!("the probe pod of {} answered instead", peer.name),
             }),
-            Outcome::Ok { rtt_us, .. } | Outcome::Dns { rtt_us, .. } | Outcome::Http { rtt_us, .. } => {
-                round_trips.push(*rtt_us);
-            }
             Outcome::NotPermitted { what } => not_permitted = Some(what),
-            other => failures.extend(failure(other)),
+            other => match other.rtt_us() {
+                Some(round_trip) => round_trips.push(round_trip),
+                None => failures.extend(failure(other)),
+            },
         }
     }
     round_trips.sort_unstable();
@@ -65,7 +65,12 @@ fn failure(outcome: &Outcome) -> Option<Failure> {
         None => nobody.to_owned(),
     };
     let (class, detail) = match outcome {
-        Outcome::Ok { .. } | Outcome::Dns { .. } | Outcome::Http { .. } | Outcome::NotPermitted { .. } => {
+        Outcome::Ok { .. }
+        | Outcome::Dns { .. }
+        | Outcome::Http { .. }
+        | Outcome::Train { .. }
+        | Outcome::Size { .. }
+        | Outcome::NotPermitted { .. } => {
             return None;
         }
         Outcome::TimedOut { after_us } => (

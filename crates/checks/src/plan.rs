@@ -206,6 +206,7 @@ fn source_plan(run: &str, cells: &[PlannedCell], options: &MeshOptions) -> Plan 
                     (options.tcp_port, options.count)
                 }
                 Kind::Udp => (options.udp_port, options.count),
+                Kind::Train { .. } | Kind::Size => (options.udp_port, 1),
                 Kind::Icmp => (0, options.count),
                 Kind::Bulk { .. } => (options.tcp_port, 1),
             };

@@ -111,9 +111,14 @@ pub(crate) fn manner(outcome: Option<&Outcome>) -> &'static str {
         Some(Outcome::Reset { .. }) => "resets connections",
         Some(Outcome::WrongPeer { .. }) => "answers with something else",
         Some(Outcome::Dns { .. } | Outcome::Http { .. }) => "answers with an error",
-        Some(Outcome::TimedOut { .. } | Outcome::Ok { .. } | Outcome::NotPermitted { .. }) | None => {
-            "does not answer"
-        }
+        Some(
+            Outcome::TimedOut { .. }
+            | Outcome::Ok { .. }
+            | Outcome::Train { .. }
+            | Outcome::Size { .. }
+            | Outcome::NotPermitted { .. },
+        )
+        | None => "does not answer",
     }
 }
 

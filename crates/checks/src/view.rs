@@ -122,7 +122,9 @@ impl<'a> View<'a> {
             | Kind::Icmp
             | Kind::Connect { .. }
             | Kind::Dns { .. }
-            | Kind::Http { .. } => None,
+            | Kind::Http { .. }
+            | Kind::Train { .. }
+            | Kind::Size => None,
         })
     }
 }
@@ -172,7 +174,7 @@ pub(crate) fn protocol(kind: &Kind) -> Option<Protocol> {
         Kind::Udp => Some(Protocol::Udp),
         Kind::Icmp => Some(Protocol::Icmp),
         Kind::Bulk { .. } => Some(Protocol::Bulk),
-        Kind::Connect { .. } | Kind::Dns { .. } | Kind::Http { .. } => None,
+        Kind::Connect { .. } | Kind::Dns { .. } | Kind::Http { .. } | Kind::Train { .. } | Kind::Size => None,
     }
 }
 

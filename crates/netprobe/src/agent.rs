@@ -6,6 +6,7 @@ mod descriptors;
 mod dns;
 mod echo;
 mod failure;
+mod gateways;
 mod interfaces;
 mod kernel;
 mod output;

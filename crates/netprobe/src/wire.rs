@@ -48,7 +48,8 @@ pub struct Retry {
 pub struct Probe {
     /// Chosen by the planner; comes back in the answer.
     pub id: u32,
-    /// Address and port. The port is unused for [`Kind::Icmp`].
+    /// Address and port. The port is unused for [`Kind::Icmp`]. The unspecified address of a family stands for the
+    /// gateway of the agent's own default route of that family ([`Hello::gateways`]).
     pub target: SocketAddr,
     /// How it is tried.
     pub kind: Kind,
@@ -63,7 +64,8 @@ pub struct Probe {
     pub timeout_ms: u64,
 }
 
-/// How a probe is made. The first four expect an agent of the same run at the far end, the others anything.
+/// How a probe is made. The first four, [`Kind::Train`] and [`Kind::Size`] expect an agent of the same run at the far
+/// end, the others anything.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "type")]
 pub enum Kind {
@@ -105,6 +107,20 @@ pub enum Kind {
         /// The header `Host`.
         host: String,
     },
+    /// UDP: many datagrams from one socket, each answered with a small one that says how many have arrived by then. So
+    /// what is lost on the way there is told from what is lost on the way back. [`Outcome::Train`] when any was answered.
+    #[serde(rename_all = "camelCase")]
+    Train {
+        /// How many.
+        count: u32,
+        /// From one to the next, in milliseconds.
+        gap_ms: u32,
+        /// As long as the own link carries, instead of a few dozen bytes; never fragmented.
+        large: bool,
+    },
+    /// UDP: the longest packet that arrives unfragmented at the target, found by trying. The answers are small, so that
+    /// only the way there counts. [`Outcome::Size`] when a small one was answered.
+    Size,
 }
 
 /// What one probe came to. A series of one or more samples, in the order in which they were taken.
@@ -162,6 +178,33 @@ pub enum Outcome {
         status: u16,
         /// The first 64 bytes of the answer, escaped.
         head: String,
+    },
+    /// Some datagrams of a train were answered.
+    #[serde(rename_all = "camelCase")]
+    Train {
+        /// The median of the round trips, in microseconds.
+        rtt_us: u64,
+        /// How many were sent.
+        sent: u32,
+        /// How many of them the far end has seen; `None` when it could not be asked any more in the end.
+        arrived: Option<u32>,
+        /// How many answers came back.
+        answered: u32,
+        /// How long each was, in bytes with its IP header.
+        bytes: u32,
+    },
+    /// Packets of some sizes arrived.
+    #[serde(rename_all = "camelCase")]
+    Size {
+        /// The round trip of the small one, in microseconds.
+        rtt_us: u64,
+        /// The longest that arrived, in bytes with its IP header.
+        passes: u32,
+        /// The longest that the own kernel sends on that link: [`Outcome::Size::passes`] where nothing on the way is
+        /// narrower.
+        sends: u32,
+        /// Who said that longer ones do not fit; `None` when nobody did. Then those between the two vanish in silence.
+        told: Option<TooLong>,
     },
     /// Somebody said no: nothing listens there, or a rule refuses it.
     #[serde(rename_all = "camelCase")]
@@ -252,7 +295,11 @@ impl Outcome {
     /// How long the answer took, in microseconds, where one came back.
     pub fn rtt_us(&self) -> Option<u64> {
         match self {
-            Self::Ok { rtt_us, .. } | Self::Dns { rtt_us, .. } | Self::Http { rtt_us, .. } => Some(*rtt_us),
+            Self::Ok { rtt_us, .. }
+            | Self::Dns { rtt_us, .. }
+            | Self::Http { rtt_us, .. }
+            | Self::Train { rtt_us, .. }
+            | Self::Size { rtt_us, .. } => Some(*rtt_us),
             Self::Refused { .. }
             | Self::HostUnreachable { .. }
             | Self::NetUnreachable { .. }
@@ -264,6 +311,16 @@ impl Outcome {
             | Self::NotPermitted { .. } => None,
         }
     }
+}
+
+/// An ICMP error about a packet that did not fit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TooLong {
+    /// Who sent it, where the kernel said so.
+    pub by: Option<IpAddr>,
+    /// What fits there, in bytes.
+    pub mtu: u32,
 }
 
 /// Which way data went, seen from the agent that ran the plan.
@@ -311,6 +368,9 @@ pub struct Hello {
     /// The addresses of its own interfaces, without loopback and link-local ones, and without the ClusterIPs that
     /// kube-proxy in ipvs mode keeps on a node.
     pub addresses: Vec<IpAddr>,
+    /// The next hop of its default route of each family that has one, IPv4 first.
+    #[serde(default)]
+    pub gateways: Vec<IpAddr>,
 }
 
 /// The end of the answers.

@@ -8,9 +8,11 @@ mod evidence;
 mod observation;
 mod policy;
 mod reach;
+mod underlay;
 
 pub use bundle::BundleError;
 pub use evidence::*;
 pub use observation::*;
 pub use policy::*;
 pub use reach::*;
+pub use underlay::*;

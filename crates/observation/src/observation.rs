@@ -5,7 +5,7 @@ use netprobe::{Kind, Sample};
 use report::{Gap, Observed};
 use serde::{Deserialize, Serialize};
 
-use crate::{NodeEvidence, PolicyFacts, Reach};
+use crate::{NodeEvidence, PolicyFacts, Reach, Underlay};
 
 /// Everything that was seen of a cluster in one run. It is what a bundle holds: the same observation always gives the
 /// same report.
@@ -36,6 +36,13 @@ pub struct Observation {
     /// What was tried beyond the mesh, or `None` when nothing was to be tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reach: Option<Reach>,
+    /// What was tried below and beside the pod network, or `None` when nothing was to be tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub underlay: Option<Underlay>,
+    /// What was measured between pods with more than a few probes: trains of datagrams, and sizes. `None` when neither
+    /// was asked for nor called for by what the mesh showed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Mesh>,
     /// NetworkPolicies and what they are about, or `None` when they were not asked about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicyFacts>,
@@ -62,6 +69,8 @@ impl Observation {
             node_evidence: BTreeMap::new(),
             node_reading: None,
             reach: None,
+            underlay: None,
+            measured: None,
             policy: None,
             stats: Stats::default(),
         }

@@ -199,6 +199,18 @@ pub enum Purpose {
     },
     /// What the user named as the destination of a path.
     Destination,
+    /// A node by its own address, at any port: whatever comes back shows that there is a way.
+    #[serde(rename_all = "camelCase")]
+    Node {
+        /// The node.
+        node: String,
+    },
+    /// The next hop of a pod's own default route.
+    #[serde(rename_all = "camelCase")]
+    Gateway {
+        /// The node of the pod.
+        node: String,
+    },
 }
 
 /// What is right for an attempt.
@@ -213,6 +225,8 @@ pub enum Expected {
     Silence,
     /// Nothing in particular; it is shown and not judged.
     Anything,
+    /// An answer or a refusal: either shows that there is a way.
+    Sign,
 }
 
 /// What is needed of a Service.

@@ -103,6 +103,7 @@ mod tests {
             version,
             name: "node1".to_owned(),
             addresses: vec![],
+            gateways: vec![],
         })
     }
 

@@ -62,7 +62,9 @@ impl Path<'_> {
             | Kind::Icmp
             | Kind::Connect { .. }
             | Kind::Dns { .. }
-            | Kind::Http { .. } => rtt,
+            | Kind::Http { .. }
+            | Kind::Train { .. }
+            | Kind::Size => rtt,
         };
         let peer = (*self.kind != Kind::Icmp).then(|| Peer {
             name: self.target_name.unwrap_or(target).to_owned(),
@@ -109,6 +111,7 @@ pub(crate) fn answer(
         version: WIRE_VERSION,
         name: place.name.clone(),
         addresses: place.addresses.clone(),
+        gateways: Vec::new(),
     })];
     let mut answers = Vec::new();
     for probe in &plan.probes {

@@ -155,7 +155,12 @@ fn kind(kind: &Kind) -> Option<&'static str> {
         Kind::Tcp => Some("tcp"),
         Kind::Udp => Some("udp"),
         Kind::Bulk { .. } => Some("large"),
-        Kind::Icmp | Kind::Connect { .. } | Kind::Dns { .. } | Kind::Http { .. } => None,
+        Kind::Icmp
+        | Kind::Connect { .. }
+        | Kind::Dns { .. }
+        | Kind::Http { .. }
+        | Kind::Train { .. }
+        | Kind::Size => None,
     }
 }
 
@@ -163,7 +168,13 @@ fn kind(kind: &Kind) -> Option<&'static str> {
 fn how(cell: &Cell) -> String {
     let outcome = cell.samples.last().map(|sample| &sample.outcome);
     let word = match outcome {
-        Some(Outcome::Ok { rtt_us, .. } | Outcome::Dns { rtt_us, .. } | Outcome::Http { rtt_us, .. }) => {
+        Some(
+            Outcome::Ok { rtt_us, .. }
+            | Outcome::Dns { rtt_us, .. }
+            | Outcome::Http { rtt_us, .. }
+            | Outcome::Train { rtt_us, .. }
+            | Outcome::Size { rtt_us, .. },
+        ) => {
             return format!("answers in {}.{:02}ms", rtt_us / 1000, rtt_us % 1000 / 10);
         }
         Some(Outcome::Refused { .. }) => "refused",

@@ -133,6 +133,8 @@ fn is_own_error(view: &View<'_>, node: &str, outcome: &Outcome) -> bool {
         Outcome::Ok { .. }
         | Outcome::Dns { .. }
         | Outcome::Http { .. }
+        | Outcome::Train { .. }
+        | Outcome::Size { .. }
         | Outcome::Refused { .. }
         | Outcome::TimedOut { .. }
         | Outcome::Stalled { .. }

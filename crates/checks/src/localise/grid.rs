@@ -148,6 +148,8 @@ pub(super) fn stalled(samples: &[Sample]) -> Option<Direction> {
         Outcome::Ok { .. }
         | Outcome::Dns { .. }
         | Outcome::Http { .. }
+        | Outcome::Train { .. }
+        | Outcome::Size { .. }
         | Outcome::Refused { .. }
         | Outcome::HostUnreachable { .. }
         | Outcome::NetUnreachable { .. }

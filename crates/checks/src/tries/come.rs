@@ -1,5 +1,7 @@
 //! What came of an attempt, and whether that is right.
 
+use std::net::IpAddr;
+
 use netprobe::{Outcome, Sample};
 use observation::{Attempt, Expected, Purpose};
 use report::{CellState, Failure, FailureClass};
@@ -158,6 +160,7 @@ pub(crate) fn is_right(attempt: &Attempt, state: &CellState) -> Option<bool> {
     };
     match (attempt.expected, state) {
         (Expected::Anything, _) | (_, CellState::Unknown { .. }) => None,
+        (Expected::Sign, _) => Some(has_sign(attempt)),
         // What answers although it may be silent does no harm.
         (Expected::Answer | Expected::Silence, CellState::Ok { .. })
         | (Expected::Silence, CellState::Flaky { .. }) => Some(true),
@@ -165,6 +168,19 @@ pub(crate) fn is_right(attempt: &Attempt, state: &CellState) -> Option<bool> {
         (Expected::Refusal, state) => Some(refused(state)),
         (Expected::Silence, CellState::Failed { failure }) => Some(failure.class == FailureClass::Timeout),
     }
+}
+
+/// Whether anything came back from the address itself: then there is a way to it and back, whatever it says.
+pub(crate) fn has_sign(attempt: &Attempt) -> bool {
+    let from_there = |offender: IpAddr| offender.to_canonical() == attempt.address.ip().to_canonical();
+    attempt.samples.iter().any(|sample| match &sample.outcome {
+        Outcome::Refused { offender, .. } => offender.is_none_or(from_there),
+        Outcome::HostUnreachable { offender, .. } | Outcome::NetUnreachable { offender, .. } => {
+            offender.is_some_and(from_there)
+        }
+        Outcome::Stalled { .. } | Outcome::Reset { .. } | Outcome::WrongPeer { .. } => true,
+        outcome => outcome.is_ok(),
+    })
 }
 
 /// The outcome that says most of how it failed: a refusal or an unreachable says more than silence, and what came of the

@@ -50,6 +50,7 @@ fn expected(attempt: &Attempt) -> &'static str {
         Expected::Refusal => "refusal",
         Expected::Silence => "silence",
         Expected::Anything => "anything",
+        Expected::Sign => "any sign",
     }
 }
 
@@ -72,6 +73,9 @@ pub(crate) fn kind_name(kind: &Kind) -> &'static str {
         Kind::Dns { tcp: false, .. } => "dns",
         Kind::Dns { tcp: true, .. } => "dns over tcp",
         Kind::Http { .. } => "http",
+        Kind::Train { large: false, .. } => "udp, many",
+        Kind::Train { large: true, .. } => "udp, many large",
+        Kind::Size => "udp, by size",
     }
 }
 
@@ -100,5 +104,7 @@ pub(crate) fn way(purpose: &Purpose) -> String {
         Purpose::ClosedPort { .. } => "closed port of a probe pod".to_owned(),
         Purpose::ProbePod { .. } => "probe pod".to_owned(),
         Purpose::Destination => "destination".to_owned(),
+        Purpose::Node { node } => format!("node {node}"),
+        Purpose::Gateway { .. } => "gateway".to_owned(),
     }
 }

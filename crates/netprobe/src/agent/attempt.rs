@@ -1,13 +1,16 @@
 //! One sample of one probe: a socket of its own, and so a source port of its own, and what is expected on it next.
 
 mod icmp;
+mod padded;
 mod query;
+mod size;
 mod talk;
 mod tcp;
+mod train;
 mod udp;
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -19,6 +22,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::descriptors::is_shortage;
 use super::dns::encode_query;
 use super::failure::{errno_of, local, micros, outcome};
+use super::interfaces::is_shared;
 use talk::Talk;
 
 /// What every attempt of a run shares.
@@ -27,6 +31,8 @@ pub(crate) struct Setting {
     pub(crate) run: String,
     /// The addresses of this network namespace.
     pub(crate) own: Vec<IpAddr>,
+    /// The next hops of the default routes.
+    pub(crate) gateways: Vec<IpAddr>,
     /// Where received bytes go that nobody keeps.
     pub(crate) scratch: Vec<u8>,
 }
@@ -35,6 +41,7 @@ pub(crate) struct Setting {
 pub(crate) struct Attempt {
     socket: Socket,
     started: Instant,
+    timeout: Duration,
     /// When nothing that was waited for has happened.
     due: Instant,
     exchange: Exchange,
@@ -46,6 +53,8 @@ enum Exchange {
     Icmp(icmp::Exchange),
     Talk(talk::Exchange),
     Query(query::Exchange),
+    Train(train::Exchange),
+    Size(size::Exchange),
 }
 
 /// What came of starting.
@@ -65,12 +74,9 @@ enum Refusal {
 impl Attempt {
     /// Opens a socket and sends the first packet. `nonce` is a number that no other attempt has.
     pub(crate) fn start(probe: &Probe, nonce: u64, setting: &Setting) -> Start {
-        let target = std::net::SocketAddr::new(probe.target.ip().to_canonical(), probe.target.port());
-        // The scope of a link-local target must not be lost.
-        let target = if target.ip() == probe.target.ip() {
-            probe.target
-        } else {
-            target
+        let target = match target(probe.target, &setting.gateways) {
+            Ok(target) => target,
+            Err(outcome) => return Start::Ended(outcome),
         };
         let timeout = Duration::from_millis(probe.timeout_ms);
         let started = Instant::now();
@@ -79,6 +85,10 @@ impl Attempt {
             Kind::Bulk { bytes } => tcp::start(target, nonce, Some(*bytes), timeout, setting),
             Kind::Udp => udp::start(target, nonce, setting),
             Kind::Icmp => icmp::start(target, nonce, setting),
+            Kind::Train { count, gap_ms, large } => {
+                train::start(target, nonce, (*count, *gap_ms, *large), setting)
+            }
+            Kind::Size => size::start(target, nonce, setting),
             Kind::Connect { linger_ms } => {
                 let nothing = Talk::Nothing(Duration::from_millis(*linger_ms));
                 talk::start(target, nothing, timeout, setting)
@@ -102,10 +112,13 @@ impl Attempt {
         };
         match begun {
             Ok((socket, exchange)) => {
-                let due = started + timeout;
+                // A train begins at once; all else waits for an answer.
+                let is_train = matches!(exchange, Exchange::Train(_));
+                let due = if is_train { started } else { started + timeout };
                 Start::UnderWay(Box::new(Self {
                     socket,
                     started,
+                    timeout,
                     due,
                     exchange,
                 }))
@@ -132,7 +145,11 @@ impl Attempt {
         match &self.exchange {
             Exchange::Tcp(tcp) => tcp.interest(),
             Exchange::Talk(talk) => talk.interest(),
-            Exchange::Udp(_) | Exchange::Icmp(_) | Exchange::Query(_) => EpollFlags::EPOLLIN,
+            Exchange::Udp(_)
+            | Exchange::Icmp(_)
+            | Exchange::Query(_)
+            | Exchange::Train(_)
+            | Exchange::Size(_) => EpollFlags::EPOLLIN,
         }
     }
 
@@ -160,6 +177,14 @@ impl Attempt {
             Exchange::Udp(udp) => udp.ready(&self.socket, after, setting),
             Exchange::Icmp(icmp) => icmp.ready(&self.socket, after, setting),
             Exchange::Query(query) => query.ready(&self.socket, after, setting),
+            Exchange::Train(train) => train.ready(&self.socket, setting),
+            Exchange::Size(size) => {
+                let (ended, moved) = size.ready(&self.socket, setting);
+                if moved {
+                    self.due = size.due(now, self.timeout);
+                }
+                ended
+            }
         }
     }
 
@@ -185,11 +210,50 @@ impl Attempt {
                     return Some(outcome);
                 }
             }
+            Exchange::Train(train) => {
+                return match train.overdue(&self.socket, now, self.timeout) {
+                    train::Next::Ended(outcome) => Some(outcome),
+                    train::Next::Until(due) => {
+                        self.due = due;
+                        None
+                    }
+                };
+            }
+            Exchange::Size(size) => {
+                let ended = size.overdue(&self.socket, now);
+                self.due = size.due(now, self.timeout);
+                return ended;
+            }
             Exchange::Udp(_) | Exchange::Icmp(_) | Exchange::Query(_) => {}
         }
         Some(Outcome::TimedOut {
             after_us: micros(now - self.started),
         })
+    }
+}
+
+/// Where a probe goes. The unspecified address stands for the own gateway.
+fn target(asked: SocketAddr, gateways: &[IpAddr]) -> Result<SocketAddr, Outcome> {
+    let ip = asked.ip().to_canonical();
+    if !ip.is_unspecified() {
+        // The scope of a link-local target must not be lost.
+        let same = ip == asked.ip();
+        return Ok(if same {
+            asked
+        } else {
+            SocketAddr::new(ip, asked.port())
+        });
+    }
+    match gateways.iter().find(|gateway| gateway.is_ipv4() == ip.is_ipv4()) {
+        Some(gateway) if is_shared(gateway) => Ok(SocketAddr::new(*gateway, asked.port())),
+        Some(gateway) => Err(Outcome::NotPermitted {
+            what: format!("the gateway {gateway} is link-local: it leads on and answers nobody"),
+        }),
+        None => Err(Outcome::NetUnreachable {
+            offender: None,
+            code: None,
+            after_us: 0,
+        }),
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct QueuedError {
     pub(crate) errno: Errno,
     /// The ICMP packet behind it; `None` when the own kernel queued it without one.
     pub(crate) icmp: Option<IcmpError>,
+    /// What it says besides: of a packet that is too long, what fits.
+    pub(crate) info: u32,
     /// What the ICMP error quotes behind the IP header, as far as it was kept.
     pub(crate) quoted: Vec<u8>,
 }
@@ -72,18 +74,21 @@ pub(crate) fn next_error(socket: &Socket, target: IpAddr) -> Option<QueuedError>
             .cmsgs()
             .ok()
             .and_then(|mut all| all.find_map(|one| queued(&one)));
-        let Some((errno, icmp)) = entry else { continue };
+        let Some((errno, icmp, info)) = entry else {
+            continue;
+        };
         if about.is_none_or(|about| about == target) {
             return Some(QueuedError {
                 errno,
                 icmp,
+                info,
                 quoted: quoted[..length.min(64)].to_vec(),
             });
         }
     }
 }
 
-fn queued(message: &ControlMessageOwned) -> Option<(Errno, Option<IcmpError>)> {
+fn queued(message: &ControlMessageOwned) -> Option<(Errno, Option<IcmpError>, u32)> {
     let (error, offender, is_ipv6) = match message {
         ControlMessageOwned::Ipv4RecvErr(error, offender) => {
             let offender = offender
@@ -111,7 +116,7 @@ fn queued(message: &ControlMessageOwned) -> Option<(Errno, Option<IcmpError>)> {
         // Time stamps and completed zero-copy sends, which are never asked for.
         _ => return None,
     };
-    Some((errno, icmp))
+    Some((errno, icmp, error.ee_info))
 }
 
 fn address_of(storage: &SockaddrStorage) -> Option<IpAddr> {
@@ -193,6 +198,11 @@ impl IcmpError {
             ICMP_HOST_UNREACHABLE
         };
         self.is_unreachable() && self.code == code
+    }
+
+    /// Who sent it, where the kernel said so.
+    pub(crate) fn offender(&self) -> Option<IpAddr> {
+        self.offender
     }
 
     fn is_from(&self, own: &[IpAddr]) -> bool {

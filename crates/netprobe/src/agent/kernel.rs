@@ -20,14 +20,36 @@ pub(crate) fn unacknowledged(socket: BorrowedFd<'_>) -> io::Result<u64> {
 
 /// Sets "don't fragment", so that a datagram too long for the way is refused by the own kernel instead of cut up.
 pub(crate) fn forbid_fragments(socket: BorrowedFd<'_>, is_ipv6: bool) -> io::Result<()> {
-    let (level, option, value) = if is_ipv6 {
-        (
-            libc::IPPROTO_IPV6,
-            libc::IPV6_MTU_DISCOVER,
-            libc::IPV6_PMTUDISC_DO,
-        )
+    discover(
+        socket,
+        is_ipv6,
+        if is_ipv6 {
+            libc::IPV6_PMTUDISC_DO
+        } else {
+            libc::IP_PMTUDISC_DO
+        },
+    )
+}
+
+/// The same without what the kernel has learnt of the way: only what does not fit on the own link is refused.
+pub(crate) fn probe_sizes(socket: BorrowedFd<'_>, is_ipv6: bool) -> io::Result<()> {
+    discover(
+        socket,
+        is_ipv6,
+        if is_ipv6 {
+            libc::IPV6_PMTUDISC_PROBE
+        } else {
+            libc::IP_PMTUDISC_PROBE
+        },
+    )
+}
+
+/// Sets how the MTU of the way is found out (ip(7), `IP_MTU_DISCOVER`).
+fn discover(socket: BorrowedFd<'_>, is_ipv6: bool, value: libc::c_int) -> io::Result<()> {
+    let (level, option) = if is_ipv6 {
+        (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER)
     } else {
-        (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DO)
+        (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER)
     };
     let size = libc::socklen_t::try_from(size_of_val(&value)).map_err(io::Error::other)?;
     // SAFETY: the descriptor is open for as long as it is borrowed, and the kernel reads `size` bytes of `value`.

@@ -14,26 +14,45 @@ const VERSION: u8 = 1;
 const HELLO: u8 = 1;
 /// Announces bytes behind the question, and asks for as many behind the answer.
 const BULK: u8 = 2;
+/// A datagram among others of the same nonce, padded to any length: asks how many of them have arrived.
+const COUNT: u8 = 3;
 
 const SAME_RUN: u8 = 1;
 const OTHER_RUN: u8 = 2;
+const COUNTED: u8 = 3;
+
+/// The number of a datagram that asks for the count without being counted.
+pub(crate) const UNCOUNTED: u64 = u64::MAX;
 
 /// Magic, version, kind, nonce, bytes, length of the run id.
 const QUESTION_HEAD: usize = 4 + 1 + 1 + 8 + 8 + 1;
 /// Magic, version, kind, nonce, family, address, length of the name.
 const ANSWER_HEAD: usize = 4 + 1 + 1 + 8 + 1 + 16 + 1;
-/// No question and no answer is longer.
-pub(crate) const LONGEST: usize = ANSWER_HEAD + 255;
+/// No question without its padding and no answer is longer.
+pub(crate) const LONGEST: usize = ANSWER_HEAD + 255 + COUNTS;
+/// The two numbers behind an answer that counts.
+const COUNTS: usize = 8 + 8;
 
 /// What the asking agent says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Question {
     /// Comes back in the answer.
     pub(crate) nonce: u64,
-    /// How many bytes follow the question and how many shall follow the answer; `None` for neither.
-    pub(crate) bulk: Option<u64>,
+    /// What it asks for besides the answer.
+    pub(crate) asks: Asks,
     /// The run of the asking agent, at most 255 bytes.
     pub(crate) run: String,
+}
+
+/// What a question asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asks {
+    /// The answer alone.
+    Nothing,
+    /// So many bytes follow the question, and as many shall follow the answer.
+    Bulk(u64),
+    /// How many datagrams of this nonce have arrived, this one with its number included unless it is [`UNCOUNTED`].
+    Count(u64),
 }
 
 /// What the asked agent says.
@@ -47,6 +66,17 @@ pub(crate) enum Reply {
         name: String,
         /// Where it saw the question come from.
         saw: IpAddr,
+    },
+    /// The same, to a question for the count.
+    Counted {
+        /// The question's.
+        nonce: u64,
+        /// The question's.
+        number: u64,
+        /// How many datagrams of the nonce have arrived.
+        arrived: u64,
+        /// Its name, at most 255 bytes.
+        name: String,
     },
     /// It is an agent, but of another run, and says no more.
     OtherRun,
@@ -68,9 +98,14 @@ pub(crate) fn encode_question(question: &Question) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(QUESTION_HEAD + run.len());
     bytes.extend_from_slice(&QUESTION);
     bytes.push(VERSION);
-    bytes.push(if question.bulk.is_some() { BULK } else { HELLO });
+    let (kind, number) = match question.asks {
+        Asks::Nothing => (HELLO, 0),
+        Asks::Bulk(bytes) => (BULK, bytes),
+        Asks::Count(number) => (COUNT, number),
+    };
+    bytes.push(kind);
     bytes.extend_from_slice(&question.nonce.to_be_bytes());
-    bytes.extend_from_slice(&question.bulk.map_or(0, |bulk| bulk).to_be_bytes());
+    bytes.extend_from_slice(&number.to_be_bytes());
     push_counted(&mut bytes, run);
     bytes
 }
@@ -81,27 +116,30 @@ pub(crate) fn decode_question(bytes: &[u8]) -> Decoded<Question> {
         reader.expect(&QUESTION)?;
         reader.expect(&[VERSION])?;
         let kind = reader.byte()?;
-        if kind != HELLO && kind != BULK {
+        if ![HELLO, BULK, COUNT].contains(&kind) {
             return Err(Stop::Foreign);
         }
         let nonce = reader.number()?;
-        let announced = reader.number()?;
+        let number = reader.number()?;
+        let asks = match kind {
+            BULK => Asks::Bulk(number),
+            COUNT => Asks::Count(number),
+            _ => Asks::Nothing,
+        };
         let run = reader.counted()?;
-        Ok(Question {
-            nonce,
-            bulk: (kind == BULK).then_some(announced),
-            run,
-        })
+        Ok(Question { nonce, asks, run })
     })();
     reader.decoded(decoded)
 }
 
 pub(crate) fn encode_reply(reply: &Reply) -> Vec<u8> {
+    let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     let (kind, nonce, saw, name) = match reply {
         Reply::Peer { nonce, name, saw } => (SAME_RUN, *nonce, *saw, first_bytes(name)),
-        Reply::OtherRun => (OTHER_RUN, 0, IpAddr::V4(Ipv4Addr::UNSPECIFIED), &[][..]),
+        Reply::Counted { nonce, name, .. } => (COUNTED, *nonce, nobody, first_bytes(name)),
+        Reply::OtherRun => (OTHER_RUN, 0, nobody, &[][..]),
     };
-    let mut bytes = Vec::with_capacity(ANSWER_HEAD + name.len());
+    let mut bytes = Vec::with_capacity(ANSWER_HEAD + name.len() + COUNTS);
     bytes.extend_from_slice(&ANSWER);
     bytes.push(VERSION);
     bytes.push(kind);
@@ -118,6 +156,10 @@ pub(crate) fn encode_reply(reply: &Reply) -> Vec<u8> {
         }
     }
     push_counted(&mut bytes, name);
+    if let Reply::Counted { number, arrived, .. } = reply {
+        bytes.extend_from_slice(&number.to_be_bytes());
+        bytes.extend_from_slice(&arrived.to_be_bytes());
+    }
     bytes
 }
 
@@ -127,7 +169,7 @@ pub(crate) fn decode_reply(bytes: &[u8]) -> Decoded<Reply> {
         reader.expect(&ANSWER)?;
         reader.expect(&[VERSION])?;
         let kind = reader.byte()?;
-        if kind != SAME_RUN && kind != OTHER_RUN {
+        if ![SAME_RUN, OTHER_RUN, COUNTED].contains(&kind) {
             return Err(Stop::Foreign);
         }
         let nonce = reader.number()?;
@@ -139,10 +181,15 @@ pub(crate) fn decode_reply(bytes: &[u8]) -> Decoded<Reply> {
             _ => return Err(Stop::Foreign),
         };
         let name = reader.counted()?;
-        Ok(if kind == SAME_RUN {
-            Reply::Peer { nonce, name, saw }
-        } else {
-            Reply::OtherRun
+        Ok(match kind {
+            SAME_RUN => Reply::Peer { nonce, name, saw },
+            COUNTED => Reply::Counted {
+                nonce,
+                number: reader.number()?,
+                arrived: reader.number()?,
+                name,
+            },
+            _ => Reply::OtherRun,
         })
     })();
     reader.decoded(decoded)
@@ -233,11 +280,12 @@ mod tests {
     use super::*;
 
     fn question() -> impl Strategy<Value = Question> {
-        (any::<u64>(), any::<Option<u64>>(), "[a-z0-9-]{0,80}").prop_map(|(nonce, bulk, run)| Question {
-            nonce,
-            bulk,
-            run,
-        })
+        let asks = prop_oneof![
+            Just(Asks::Nothing),
+            any::<u64>().prop_map(Asks::Bulk),
+            any::<u64>().prop_map(Asks::Count),
+        ];
+        (any::<u64>(), asks, "[a-z0-9-]{0,80}").prop_map(|(nonce, asks, run)| Question { nonce, asks, run })
     }
 
     fn reply() -> impl Strategy<Value = Reply> {
@@ -247,6 +295,14 @@ mod tests {
                 name,
                 saw
             }),
+            (any::<u64>(), any::<u64>(), any::<u64>(), "[a-z0-9.-]{0,253}").prop_map(
+                |(nonce, number, arrived, name)| Reply::Counted {
+                    nonce,
+                    number,
+                    arrived,
+                    name
+                }
+            ),
             Just(Reply::OtherRun),
         ]
     }
@@ -297,7 +353,7 @@ mod tests {
         assert_eq!(decode_question(b"GET / HTTP/1.1\r\n"), Decoded::Foreign);
         let echoed = encode_question(&Question {
             nonce: 1,
-            bulk: None,
+            asks: Asks::Nothing,
             run: "r".to_owned(),
         });
         assert_eq!(decode_reply(&echoed), Decoded::Foreign);

@@ -13,6 +13,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags};
 use super::Failure;
 use super::arguments::Identity;
 use super::failure::micros;
+use super::gateways::gateways;
 use super::interfaces::{is_shared, own_addresses};
 use super::output::Output;
 use super::plan::read_read_plan;
@@ -35,6 +36,7 @@ pub(crate) fn read(identity: &Identity) -> Result<(), Failure> {
         version: WIRE_VERSION,
         name: identity.name.clone(),
         addresses: own_addresses().into_iter().filter(is_shared).collect(),
+        gateways: gateways(),
     }))?;
     let mut answers = 0;
     let mut cut_short = None;

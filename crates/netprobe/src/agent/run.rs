@@ -15,6 +15,7 @@ use super::arguments::Identity;
 use super::attempt::{Attempt, Setting, Start};
 use super::descriptors::sockets_allowed;
 use super::failure::micros;
+use super::gateways::gateways;
 use super::interfaces::{is_shared, own_addresses};
 use super::output::Output;
 use super::plan::read_plan;
@@ -34,6 +35,7 @@ pub(crate) fn run(identity: &Identity) -> Result<(), Failure> {
     let plan = read_plan(&mut stdin().lock(), &identity.run).map_err(Failure::Refused)?;
     let taken = Instant::now();
     let own = own_addresses();
+    let gateways = gateways();
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)
         .map_err(|error| Failure::system("cannot wait for sockets", error))?;
     let mut output = Output::new(&epoll, OUTPUT);
@@ -41,6 +43,7 @@ pub(crate) fn run(identity: &Identity) -> Result<(), Failure> {
         version: WIRE_VERSION,
         name: identity.name.clone(),
         addresses: own.iter().copied().filter(is_shared).collect(),
+        gateways: gateways.clone(),
     }))?;
     let deadline = Duration::from_millis(plan.deadline_ms);
     let mut runner = Runner {
@@ -52,6 +55,7 @@ pub(crate) fn run(identity: &Identity) -> Result<(), Failure> {
         setting: Setting {
             run: plan.run.clone(),
             own,
+            gateways,
             scratch: vec![0; 64 * 1024],
         },
         schedule: Schedule::new(plan, sockets_allowed()),

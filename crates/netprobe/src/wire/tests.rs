@@ -17,6 +17,12 @@ fn kind() -> impl Strategy<Value = Kind> {
             tcp
         }),
         (".{0,20}", ".{0,20}").prop_map(|(path, host)| Kind::Http { path, host }),
+        (any::<u32>(), any::<u32>(), any::<bool>()).prop_map(|(count, gap_ms, large)| Kind::Train {
+            count,
+            gap_ms,
+            large
+        }),
+        Just(Kind::Size),
     ]
 }
 
@@ -77,6 +83,32 @@ fn outcome() -> impl Strategy<Value = Outcome> {
             status,
             head
         }),
+        (
+            any::<u64>(),
+            any::<u32>(),
+            any::<Option<u32>>(),
+            any::<u32>(),
+            any::<u32>()
+        )
+            .prop_map(|(rtt_us, sent, arrived, answered, bytes)| Outcome::Train {
+                rtt_us,
+                sent,
+                arrived,
+                answered,
+                bytes
+            }),
+        (
+            any::<u64>(),
+            any::<u32>(),
+            any::<u32>(),
+            prop::option::of((by(), any::<u32>()))
+        )
+            .prop_map(|(rtt_us, passes, sends, told)| Outcome::Size {
+                rtt_us,
+                passes,
+                sends,
+                told: told.map(|(by, mtu)| TooLong { by, mtu })
+            }),
         (by(), any::<u64>()).prop_map(|(offender, after_us)| Outcome::Refused { offender, after_us }),
         (by(), any::<Option<u8>>(), any::<u64>()).prop_map(|(offender, code, after_us)| {
             Outcome::HostUnreachable {

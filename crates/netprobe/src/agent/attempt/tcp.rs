@@ -13,7 +13,9 @@ use socket2::{Protocol, Socket, Type};
 use super::{Refusal, Setting, is_would_block, open, refused_at_once};
 use crate::agent::failure::{errno_of, micros, next_error, outcome, queue_errors};
 use crate::agent::kernel::unacknowledged;
-use crate::agent::peering::{Decoded, LONGEST, Question, Reply, decode_reply, encode_question, escaped};
+use crate::agent::peering::{
+    Asks, Decoded, LONGEST, Question, Reply, decode_reply, encode_question, escaped,
+};
 
 /// What bulk consists of.
 static NOTHING: [u8; 32 * 1024] = [0; 32 * 1024];
@@ -97,7 +99,7 @@ pub(super) fn start(
         is_connected: false,
         question: encode_question(&Question {
             nonce,
-            bulk,
+            asks: bulk.map_or(Asks::Nothing, Asks::Bulk),
             run: setting.run.clone(),
         }),
         bulk: bulk.map_or(0, |bulk| bulk),

@@ -11,7 +11,9 @@ use socket2::{Protocol, Socket, Type};
 use super::{Refusal, Setting, is_would_block, open, refused_at_once};
 use crate::agent::failure::{errno_of, local, micros, next_error, outcome, queue_errors};
 use crate::agent::kernel::forbid_fragments;
-use crate::agent::peering::{Decoded, LONGEST, Question, Reply, decode_reply, encode_question, escaped};
+use crate::agent::peering::{
+    Asks, Decoded, LONGEST, Question, Reply, decode_reply, encode_question, escaped,
+};
 
 pub(super) struct Exchange {
     target: IpAddr,
@@ -31,7 +33,7 @@ pub(super) fn start(
     let _ = forbid_fragments(super::AsFd::as_fd(&socket), ip.is_ipv6());
     let question = encode_question(&Question {
         nonce,
-        bulk: None,
+        asks: Asks::Nothing,
         run: setting.run.clone(),
     });
     socket

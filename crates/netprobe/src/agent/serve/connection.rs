@@ -9,7 +9,7 @@ use nix::sys::epoll::EpollFlags;
 use socket2::Socket;
 
 use crate::agent::arguments::Identity;
-use crate::agent::peering::{Decoded, LONGEST, Reply, decode_question, encode_reply};
+use crate::agent::peering::{Asks, Decoded, LONGEST, Reply, decode_question, encode_reply};
 
 /// What bulk consists of.
 static NOTHING: [u8; 32 * 1024] = [0; 32 * 1024];
@@ -129,7 +129,10 @@ impl Connection {
                             Reply::OtherRun
                         };
                         let answer = encode_reply(&reply);
-                        let bulk = asked.bulk.filter(|_| is_same_run).unwrap_or(0);
+                        let bulk = match asked.asks {
+                            Asks::Bulk(bytes) if is_same_run => bytes,
+                            Asks::Bulk(_) | Asks::Nothing | Asks::Count(_) => 0,
+                        };
                         self.enter(Stage::Sinking {
                             left: bulk.saturating_sub(beyond),
                             answer,

@@ -1,5 +1,7 @@
 //! The UDP side: one answer for each question.
 
+mod tally;
+
 use std::io::{IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::AsRawFd;
@@ -12,7 +14,8 @@ use nix::sys::socket::{
 use socket2::Socket;
 
 use crate::agent::arguments::Identity;
-use crate::agent::peering::{Decoded, LONGEST, Reply, decode_question, encode_reply};
+use crate::agent::peering::{Asks, Decoded, LONGEST, Question, Reply, decode_question, encode_reply};
+use tally::Tally;
 
 /// How many are answered before connections get their turn.
 const TURN: usize = 256;
@@ -22,6 +25,7 @@ const BUFFER: usize = 1024 * 1024;
 pub(super) struct Datagrams {
     socket: Socket,
     identity: Identity,
+    tally: Tally,
 }
 
 /// The address that a question was sent to, from which the answer must come: the kernel would choose by the route.
@@ -40,6 +44,7 @@ impl Datagrams {
         Self {
             socket,
             identity: identity.clone(),
+            tally: Tally::default(),
         }
     }
 
@@ -77,18 +82,12 @@ impl Datagrams {
         let Decoded::Whole(question, used) = decode_question(&datagram[..length]) else {
             return Ok(());
         };
-        if used != length || question.bulk.is_some() {
+        // What is counted may be padded to any length, and is cut here: the kernel has checked the whole.
+        let is_padded = matches!(question.asks, Asks::Count(_));
+        if (used != length && !is_padded) || matches!(question.asks, Asks::Bulk(_)) {
             return Ok(());
         }
-        let reply = if question.run == self.identity.run {
-            Reply::Peer {
-                nonce: question.nonce,
-                name: self.identity.name.clone(),
-                saw,
-            }
-        } else {
-            Reply::OtherRun
-        };
+        let reply = self.reply(&question, saw);
         let reply = encode_reply(&reply);
         let control = match &sent_to {
             Some(SentTo::V4(info)) => Some(ControlMessage::Ipv4PacketInfo(info)),
@@ -103,6 +102,23 @@ impl Datagrams {
             Some(&from),
         );
         Ok(())
+    }
+
+    fn reply(&mut self, question: &Question, saw: IpAddr) -> Reply {
+        if question.run != self.identity.run {
+            return Reply::OtherRun;
+        }
+        let nonce = question.nonce;
+        let name = self.identity.name.clone();
+        match question.asks {
+            Asks::Count(number) => Reply::Counted {
+                nonce,
+                number,
+                arrived: self.tally.arrived(nonce, number),
+                name,
+            },
+            Asks::Nothing | Asks::Bulk(_) => Reply::Peer { nonce, name, saw },
+        }
     }
 }
 
