@@ -51,7 +51,7 @@ struct Candidate<'a> {
 /// The causes of what failed, best first.
 pub(crate) fn explain(view: &View<'_>, found: &[Found], checks: &[CheckResult]) -> Vec<RootCause> {
     let failed = failed(view);
-    let answered = answered(view);
+    let answered = answered(view, &failed);
     let mut candidates: Vec<Candidate<'_>> = found
         .iter()
         .filter_map(|found| candidate(found, &failed, &answered))
@@ -297,8 +297,7 @@ fn failed(view: &View<'_>) -> BTreeSet<Cell> {
     })
 }
 
-fn answered(view: &View<'_>) -> BTreeSet<Cell> {
-    let failed = failed(view);
+fn answered(view: &View<'_>, failed: &BTreeSet<Cell>) -> BTreeSet<Cell> {
     let mut answered = cells(view, report::CellState::is_ok);
     answered.retain(|cell| !failed.contains(cell));
     answered

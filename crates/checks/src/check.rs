@@ -1,6 +1,6 @@
 mod needs;
 
-use report::{Finding, Gap};
+use report::{Finding, Gap, GapReason};
 
 use crate::cni;
 use crate::control;
@@ -102,6 +102,21 @@ impl Judgement {
     pub fn cause(&mut self, finding: Finding, breaks: Breaks) {
         self.breaks.push((self.findings.len(), breaks));
         self.findings.push(finding);
+    }
+
+    /// Nothing of what the check needs was read: it was not made where the user did not allow as much, and could not be
+    /// made otherwise.
+    pub(crate) fn unread(gap: &Gap) -> Self {
+        if gap.why == GapReason::TierNotAllowed {
+            return Self::skipped(match &gap.hint {
+                Some(hint) => format!("{}: {hint}", gap.message),
+                None => gap.message.clone(),
+            });
+        }
+        Self {
+            gaps: vec![gap.clone()],
+            ..Self::default()
+        }
     }
 
     /// The command was about something else: the report does not mention the check at all.

@@ -12,12 +12,10 @@ pub(crate) mod cni_vxlan_if;
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
-use observation::{Link, Node, Route, Vxlan};
-
+use observation::Node;
 use report::{Gap, GapReason, Observed};
 
-use crate::nodes::{Nodes, best_route, is_default, pod_cidrs};
+use crate::nodes::Nodes;
 
 /// Whether a runtime reads a file of this name (libcni).
 pub(crate) fn is_configuration(name: &str) -> bool {
@@ -32,58 +30,6 @@ pub(crate) static NOT_READ: Observed<Vec<String>> = Observed::Unseen(Gap {
     message: String::new(),
     hint: None,
 });
-
-/// The way of one node to the pods of another.
-#[derive(Debug)]
-pub(crate) struct Way<'a> {
-    pub(crate) node: &'a str,
-    pub(crate) peer: &'a Node,
-    /// The peer's pod network.
-    pub(crate) cidr: IpNet,
-    /// What the kernel would take; the default route stands for none of its own.
-    pub(crate) route: Option<&'a Route>,
-}
-
-impl Way<'_> {
-    /// Whether it is a route that leads to the peer's pods and to nobody else's.
-    pub(crate) fn is_own(&self) -> bool {
-        self.route.is_some_and(|route| {
-            route.kind == "unicast" && !is_default(route) && covers_one(route, self.cidr)
-        })
-    }
-}
-
-/// A route to a wider network than the peer's does not know the peer.
-fn covers_one(route: &Route, cidr: IpNet) -> bool {
-    let network: Option<IpNet> = route.destination.parse().ok();
-    network.is_some_and(|network| network.prefix_len() >= cidr.prefix_len())
-}
-
-/// The ways between all nodes with a pod network, as far as the routes of the nodes were read.
-pub(crate) fn ways<'a>(nodes: &Nodes<'a>) -> Vec<Way<'a>> {
-    let mut ways = Vec::new();
-    for (node, evidence) in &nodes.evidence {
-        let Some(routes) = evidence.before.routes.seen() else {
-            continue;
-        };
-        for peer in nodes.objects().filter(|peer| peer.name != *node) {
-            for cidr in pod_cidrs(peer) {
-                ways.push(Way {
-                    node,
-                    peer,
-                    cidr,
-                    route: best_route(routes, inside(cidr)),
-                });
-            }
-        }
-    }
-    ways
-}
-
-/// An address in the network: not its first, which may be somebody's tunnel.
-fn inside(cidr: IpNet) -> IpAddr {
-    cidr.hosts().nth(1).unwrap_or_else(|| cidr.network())
-}
 
 /// The far end of a tunnel, as the peer itself has it, or as its CNI wrote it to the node object.
 #[derive(Debug)]
@@ -128,33 +74,4 @@ pub(crate) fn far_end(nodes: &Nodes<'_>, peer: &Node) -> Option<FarEnd> {
 pub(crate) fn told_address(peer: &Node) -> Option<IpAddr> {
     let told = peer.annotations.get("flannel.alpha.coreos.com/public-ip")?;
     told.parse().ok()
-}
-
-/// The way through a VXLAN tunnel without learning: the neighbour and the forwarding entry that it depends on.
-#[derive(Debug)]
-pub(crate) struct Hop<'a> {
-    pub(crate) node: &'a str,
-    pub(crate) peer: &'a Node,
-    pub(crate) tunnel: &'a Link,
-    /// The next hop, at the peer's end of the tunnel.
-    pub(crate) gateway: IpAddr,
-    pub(crate) learning: bool,
-}
-
-/// The ways that go through a tunnel by a next hop in it.
-pub(crate) fn hops<'a>(nodes: &Nodes<'a>) -> Vec<Hop<'a>> {
-    let tunnelled = |way: Way<'a>| {
-        let route = way.route?;
-        let (tunnel, vxlan): (&Link, &Vxlan) = nodes.links(way.node)?.iter().find_map(|link| {
-            Some((link, link.vxlan.as_ref()?)).filter(|_| route.device.as_ref() == Some(&link.name))
-        })?;
-        Some(Hop {
-            node: way.node,
-            peer: way.peer,
-            tunnel,
-            gateway: route.gateway?,
-            learning: vxlan.learning,
-        })
-    };
-    ways(nodes).into_iter().filter_map(tunnelled).collect()
 }

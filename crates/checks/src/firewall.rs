@@ -16,6 +16,8 @@ use netmodel::rules::{Decider, Family, NodeRules, View, parse_iptables_save};
 use observation::{Node, NodeReads, Observation};
 use report::Gap;
 
+use crate::nodes::pod_cidrs;
+
 pub(crate) use flows::Leg;
 pub(crate) use gaps::{gap, gaps, skipped};
 pub(crate) use show::{Way, evidence, joined, percent, repair, restart, widths};
@@ -162,11 +164,7 @@ const MAIN: u32 = 254;
 
 /// A node's range of pod addresses of a family.
 pub(crate) fn pods(node: &Node, v4: bool) -> Option<IpNet> {
-    let nets = node
-        .pod_cidrs
-        .iter()
-        .filter_map(|text| text.parse::<IpNet>().ok());
-    nets.into_iter().find(|net| net.addr().is_ipv4() == v4)
+    pod_cidrs(node).into_iter().find(|net| net.addr().is_ipv4() == v4)
 }
 
 /// A node's own address of a family.

@@ -1,69 +1,124 @@
 //! What nodes show, side by side: much of it is only wrong because the others have it otherwise.
 
+mod way;
+
+use std::cell::OnceCell;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use observation::{Link, Node, NodeEvidence, NodeReads, Route, Vxlan};
+use observation::{Link, Node, NodeEvidence, NodeReads, Observation, Route, Vxlan};
 use report::{Gap, GapReason, Observed};
 
 use crate::check::Judgement;
 use crate::view::View;
 
+pub(crate) use way::{Hop, Way, hops, inside};
+
 /// The main routing table.
 const MAIN: u32 = 254;
 
-/// What was read of nodes.
+/// What was read of nodes, and what many checks ask of it, worked out once.
 #[derive(Debug)]
 pub(crate) struct Nodes<'a> {
     pub(crate) evidence: BTreeMap<&'a str, &'a NodeEvidence>,
     objects: BTreeMap<&'a str, &'a Node>,
     /// Nodes that were to be read and were not.
-    pub(crate) gaps: Vec<Gap>,
+    gaps: Vec<Gap>,
+    /// The pod networks, and whose they are.
+    networks: Vec<(IpNet, &'a Node)>,
+    /// The main routing tables, in the order in which the kernel chooses: the longest prefix, then the smallest metric.
+    tables: BTreeMap<&'a str, Vec<(IpNet, &'a Route)>>,
+    tunnels: BTreeMap<&'a str, (&'a Link, &'a Vxlan)>,
+    bridges: BTreeMap<&'a str, &'a Link>,
+    ways: OnceCell<Vec<Way<'a>>>,
 }
 
 /// One part of what was read, of all nodes.
 #[derive(Debug)]
-pub(crate) struct Part<'a, T> {
-    pub(crate) seen: Vec<(&'a str, &'a T)>,
-    pub(crate) gaps: Vec<Gap>,
+struct Part<'a, T> {
+    seen: Vec<(&'a str, &'a T)>,
+    gaps: Vec<Gap>,
+}
+
+/// Judges one part of what was read of nodes before the probes. Where it was not read the gaps say so, and where no node
+/// could be read at all, or the rights of the run do not reach so far, there is nothing to find.
+pub(crate) fn on_nodes<'a, T: 'a>(
+    view: &View<'a>,
+    part: impl Fn(&'a NodeReads) -> &'a Observed<T>,
+    find: impl FnOnce(&Nodes<'a>, &[(&'a str, &'a T)], &mut Judgement),
+) -> Judgement {
+    let read = match &view.read_nodes {
+        Ok(nodes) => nodes.part(part).map(|part| (nodes, part)),
+        Err(judgement) => return judgement.clone(),
+    };
+    match read {
+        Ok((nodes, part)) => {
+            let mut judgement = Judgement {
+                gaps: part.gaps,
+                ..Judgement::default()
+            };
+            find(nodes, &part.seen, &mut judgement);
+            judgement
+        }
+        Err(judgement) => judgement,
+    }
 }
 
 impl<'a> Nodes<'a> {
-    /// The nodes that were read, or the judgement of a check that needs them and has none.
-    pub(crate) fn of(view: &View<'a>) -> Result<Self, Judgement> {
-        let observation = view.observation;
+    /// The nodes that were read, or the judgement of every check that needs them and has none.
+    pub(crate) fn of(observation: &'a Observation) -> Result<Self, Judgement> {
         match &observation.node_reading {
             None => return Err(Judgement::not_asked()),
-            Some(Observed::Unseen(gap)) if gap.why == GapReason::TierNotAllowed => {
-                return Err(Judgement::skipped(gap.message.clone()));
-            }
-            Some(Observed::Unseen(gap)) => {
-                return Err(Judgement {
-                    gaps: vec![gap.clone()],
-                    ..Judgement::default()
-                });
-            }
+            Some(Observed::Unseen(gap)) => return Err(Judgement::unread(gap)),
             Some(Observed::Seen(())) => {}
         }
-        let evidence = &observation.node_evidence;
-        Ok(Self {
-            evidence: evidence
+        let objects: BTreeMap<&str, &Node> = observation
+            .nodes
+            .seen()
+            .into_iter()
+            .flatten()
+            .map(|node| (node.name.as_str(), node))
+            .collect();
+        let read = &observation.node_evidence;
+        let mut nodes = Self {
+            evidence: read
                 .iter()
                 .filter_map(|(node, evidence)| Some((node.as_str(), evidence.seen()?)))
                 .collect(),
-            objects: view.nodes(),
-            gaps: evidence.values().filter_map(Observed::gap).cloned().collect(),
-        })
+            networks: objects
+                .values()
+                .flat_map(|node| pod_cidrs(node).into_iter().map(|cidr| (cidr, *node)))
+                .collect(),
+            objects,
+            gaps: read.values().filter_map(Observed::gap).cloned().collect(),
+            tables: BTreeMap::new(),
+            tunnels: BTreeMap::new(),
+            bridges: BTreeMap::new(),
+            ways: OnceCell::new(),
+        };
+        nodes.tables = nodes
+            .evidence
+            .iter()
+            .filter_map(|(node, evidence)| Some((*node, main_table(evidence.before.routes.seen()?))))
+            .collect();
+        let names: Vec<&str> = nodes.evidence.keys().copied().collect();
+        nodes.tunnels = names
+            .iter()
+            .filter_map(|node| Some((*node, nodes.find_tunnel(node)?)))
+            .collect();
+        nodes.bridges = names
+            .iter()
+            .filter_map(|node| Some((*node, nodes.find_bridge(node)?)))
+            .collect();
+        Ok(nodes)
     }
 
     /// One part of what was read before the probes, or the judgement of a check that needs it where the rights of the
     /// run do not reach so far.
-    pub(crate) fn part<T>(
-        &self,
-        part: impl Fn(&'a NodeReads) -> &'a Observed<T>,
-    ) -> Result<Part<'a, T>, Judgement> {
+    fn part<T>(&self, part: impl Fn(&'a NodeReads) -> &'a Observed<T>) -> Result<Part<'a, T>, Judgement> {
         let mut all = Part {
             seen: Vec::new(),
             gaps: self.gaps.clone(),
@@ -77,10 +132,7 @@ impl<'a> Nodes<'a> {
             }
         }
         match not_allowed {
-            Some(gap) if all.seen.is_empty() => Err(Judgement::skipped(match &gap.hint {
-                Some(hint) => format!("{}: {hint}", gap.message),
-                None => gap.message.clone(),
-            })),
+            Some(gap) if all.seen.is_empty() => Err(Judgement::unread(gap)),
             Some(gap) => {
                 all.gaps.push(gap.clone());
                 Ok(all)
@@ -107,10 +159,14 @@ impl<'a> Nodes<'a> {
 
     /// The tunnel of a node that carries pods: the VXLAN device whose addresses or routes belong to pods.
     pub(crate) fn tunnel(&self, node: &str) -> Option<(&'a Link, &'a Vxlan)> {
-        let routes = self.evidence.get(node)?.before.routes.seen();
+        self.tunnels.get(node).copied()
+    }
+
+    fn find_tunnel(&self, node: &str) -> Option<(&'a Link, &'a Vxlan)> {
+        let table = self.tables.get(node);
         let carries = |link: &Link| {
-            let leads = routes.into_iter().flatten().any(|route| {
-                route.device.as_deref() == Some(link.name.as_str()) && self.is_pod_network(&route.destination)
+            let leads = table.into_iter().flatten().any(|(network, route)| {
+                route.device.as_deref() == Some(link.name.as_str()) && self.is_pod_network(network)
             });
             leads
                 || link
@@ -127,30 +183,71 @@ impl<'a> Nodes<'a> {
 
     /// The bridge that joins the pods of a node: it has an address of the node's own pod network.
     pub(crate) fn bridge(&self, node: &str) -> Option<&'a Link> {
-        let cidrs = pod_cidrs(self.object(node)?);
+        self.bridges.get(node).copied()
+    }
+
+    fn find_bridge(&self, node: &str) -> Option<&'a Link> {
+        let is_own = |address: IpAddr| self.cidrs(node).any(|cidr| cidr.contains(&address));
         self.links(node)?.iter().find(|link| {
             link.kind.as_deref() == Some("bridge")
-                && link
-                    .addresses
-                    .iter()
-                    .any(|address| cidrs.iter().any(|cidr| cidr.contains(&address.address)))
+                && link.addresses.iter().any(|address| is_own(address.address))
         })
     }
 
-    fn is_pod_network(&self, destination: &str) -> bool {
-        let destination: Option<IpNet> = destination.parse().ok();
-        destination.is_some_and(|destination| {
-            self.objects()
-                .flat_map(pod_cidrs)
-                .any(|cidr| cidr.network() == destination.network())
-        })
+    /// The pod networks of a node.
+    pub(crate) fn cidrs(&self, node: &str) -> impl Iterator<Item = IpNet> {
+        let own = self.networks.iter().filter(move |(_, owner)| owner.name == node);
+        own.map(|(cidr, _)| *cidr)
+    }
+
+    fn is_pod_network(&self, network: &IpNet) -> bool {
+        self.networks
+            .iter()
+            .any(|(cidr, _)| cidr.network() == network.network())
     }
 
     /// The node whose pod network an address is of.
     pub(crate) fn owner_of(&self, address: IpAddr) -> Option<&'a Node> {
-        self.objects()
-            .find(|node| pod_cidrs(node).iter().any(|cidr| cidr.contains(&address)))
+        let mut networks = self.networks.iter();
+        networks
+            .find(|(cidr, _)| cidr.contains(&address))
+            .map(|(_, node)| *node)
     }
+
+    /// The route that the kernel of a node takes in the main table.
+    pub(crate) fn best_route(&self, node: &str, address: IpAddr) -> Option<&'a Route> {
+        let table = self.tables.get(node)?;
+        let best = table.iter().find(|(network, _)| network.contains(&address));
+        best.map(|(_, route)| *route)
+    }
+
+    /// The ways between all nodes with a pod network, as far as the routes of the nodes were read.
+    pub(crate) fn ways(&self) -> &[Way<'a>] {
+        self.ways.get_or_init(|| {
+            let mut ways = Vec::new();
+            for node in self.tables.keys().copied() {
+                for (cidr, peer) in self.networks.iter().filter(|(_, peer)| peer.name != node) {
+                    ways.push(Way {
+                        node,
+                        peer,
+                        cidr: *cidr,
+                        route: self.best_route(node, inside(*cidr)),
+                    });
+                }
+            }
+            ways
+        })
+    }
+}
+
+fn main_table(routes: &[Route]) -> Vec<(IpNet, &Route)> {
+    let mut table: Vec<(IpNet, &Route)> = routes
+        .iter()
+        .filter(|route| route.table == MAIN)
+        .filter_map(|route| Some((route.destination.parse().ok()?, route)))
+        .collect();
+    table.sort_by_key(|(network, route)| (Reverse(network.prefix_len()), route.metric));
+    table
 }
 
 /// `spec.podCIDRs` of a node, as far as they are networks.
@@ -159,18 +256,6 @@ pub(crate) fn pod_cidrs(node: &Node) -> Vec<IpNet> {
         .iter()
         .filter_map(|cidr| cidr.parse().ok())
         .collect()
-}
-
-/// The route that the kernel takes in the main table: the longest prefix, then the smallest metric.
-pub(crate) fn best_route(routes: &[Route], address: IpAddr) -> Option<&Route> {
-    let matching = routes.iter().filter_map(|route| {
-        let network: IpNet = route.destination.parse().ok()?;
-        let fits = route.table == MAIN && network.contains(&address);
-        fits.then_some((network.prefix_len(), route))
-    });
-    matching
-        .min_by_key(|(prefix, route)| (std::cmp::Reverse(*prefix), route.metric))
-        .map(|(_, route)| route)
 }
 
 /// Whether a route is that of the whole world.

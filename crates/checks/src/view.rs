@@ -6,8 +6,10 @@ use netprobe::{Kind, Outcome};
 use observation::{Cell, Node, Observation, Place, ProbePod};
 use report::{CellState, Family, Gap, GapReason, Observed, Protocol};
 
+use crate::check::Judgement;
 use crate::firewall::Firewall;
 use crate::localise::{Fault, localise};
+use crate::nodes::Nodes;
 use crate::outcome::cell_state;
 use crate::scene::Scene;
 
@@ -35,6 +37,8 @@ pub struct View<'a> {
     pub(crate) faults: Vec<Fault>,
     /// Policies; `None` when they were not asked about.
     pub(crate) scene: Option<Scene<'a>>,
+    /// What was read of nodes, or the judgement of every check that needs it.
+    pub(crate) read_nodes: Result<Nodes<'a>, Judgement>,
     /// The packet rules of the nodes that were read.
     pub(crate) firewalls: Vec<Firewall<'a>>,
     probing_gaps: Vec<Gap>,
@@ -48,6 +52,7 @@ impl<'a> View<'a> {
             entries: entries(observation),
             faults: Vec::new(),
             scene: Scene::of(observation),
+            read_nodes: Nodes::of(observation),
             firewalls: Firewall::all(observation),
             probing_gaps: Vec::new(),
         };

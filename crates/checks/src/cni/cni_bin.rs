@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use report::{Evidence, Finding, Severity, Subject};
 
 use crate::check::{Breaks, Check, Judgement, Need};
-use crate::nodes::Nodes;
+use crate::nodes::{Nodes, on_nodes};
 use crate::shell::on_node;
 use crate::view::View;
 
@@ -20,19 +20,15 @@ const DIRECTORY: &str = "/opt/cni/bin";
 const CONFIGURATIONS: &str = "/etc/cni/net.d/";
 
 fn judge(view: &View<'_>) -> Judgement {
-    let nodes = match Nodes::of(view) {
-        Ok(nodes) => nodes,
-        Err(judgement) => return judgement,
-    };
-    let part = match nodes.part(|reads| reads.directories.get(DIRECTORY).unwrap_or(&super::NOT_READ)) {
-        Ok(part) => part,
-        Err(judgement) => return judgement,
-    };
-    let mut judgement = Judgement {
-        gaps: part.gaps,
-        ..Judgement::default()
-    };
-    for (node, names) in part.seen {
+    on_nodes(
+        view,
+        |reads| reads.directories.get(DIRECTORY).unwrap_or(&super::NOT_READ),
+        find,
+    )
+}
+
+fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<String>)], judgement: &mut Judgement) {
+    for &(node, names) in part {
         let files = &nodes.evidence[node].before.files;
         let configurations = files
             .iter()
@@ -68,7 +64,6 @@ fn judge(view: &View<'_>) -> Judgement {
             }
         }
     }
-    judgement
 }
 
 /// The plugins of a configuration, of either form, with those that they delegate to for addresses.

@@ -2,7 +2,7 @@ use observation::Link;
 use report::{Evidence, Finding, Severity, Subject};
 
 use crate::check::{Breaks, Check, Judgement, Need};
-use crate::nodes::{Nodes, majority, pod_cidrs};
+use crate::nodes::{Nodes, majority, on_nodes};
 use crate::shell::on_node;
 use crate::view::View;
 
@@ -16,27 +16,18 @@ pub(crate) static CHECK: Check = Check {
 };
 
 fn judge(view: &View<'_>) -> Judgement {
-    let nodes = match Nodes::of(view) {
-        Ok(nodes) => nodes,
-        Err(judgement) => return judgement,
-    };
-    let part = match nodes.part(|reads| &reads.links) {
-        Ok(part) => part,
-        Err(judgement) => return judgement,
-    };
-    let mut judgement = Judgement {
-        gaps: part.gaps,
-        ..Judgement::default()
-    };
+    on_nodes(view, |reads| &reads.links, find)
+}
+
+fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<Link>)], judgement: &mut Judgement) {
     let usual = majority(
-        part.seen
-            .iter()
+        part.iter()
             .filter_map(|(node, _)| Some(nodes.bridge(node)?.name.as_str())),
     );
     let Some(name) = usual else {
-        return judgement;
+        return;
     };
-    for (node, links) in &part.seen {
+    for &(node, links) in part {
         // One that nothing is joined to yet has nothing to do.
         let Some(bridge) = links
             .iter()
@@ -48,21 +39,21 @@ fn judge(view: &View<'_>) -> Judgement {
             .iter()
             .filter(|link| link.master.as_deref() == Some(name))
             .count();
-        let Some((what, fact, repair)) = fault(&nodes, node, bridge) else {
+        let Some((what, fact, repair)) = fault(nodes, node, bridge) else {
             continue;
         };
         let mut finding = Finding::new(
             CHECK.id,
             Severity::Error,
-            Subject::node(*node),
+            Subject::node(node),
             format!("the bridge {name} of {node} {what}"),
             Evidence::command(
                 format!("{fact}; {ports} pods are joined to it"),
                 on_node(node, &[&format!("ip address show {name}")]),
             ),
         );
-        if let Some(after) = after(&nodes, node, name)
-            && fault(&nodes, node, after).is_none()
+        if let Some(after) = after(nodes, node, name)
+            && fault(nodes, node, after).is_none()
         {
             finding.evidence.push(Evidence::command(
                 "it is as it should be since probe pods were started: the CNI plugin mended it",
@@ -77,11 +68,10 @@ fn judge(view: &View<'_>) -> Judgement {
             None => format!("find who changed it, and start a pod on {node}: the CNI plugin sets it right"),
         });
         let breaks = Breaks::Node {
-            node: (*node).to_owned(),
+            node: node.to_owned(),
         };
         judgement.cause(finding, breaks);
     }
-    judgement
 }
 
 fn after<'a>(nodes: &Nodes<'a>, node: &str, name: &str) -> Option<&'a Link> {
@@ -100,7 +90,6 @@ fn fault(nodes: &Nodes<'_>, node: &str, bridge: &Link) -> Option<Fault> {
             Some(format!("ip link set {name} up")),
         ));
     }
-    let cidrs = pod_cidrs(nodes.object(node)?);
     let owner = bridge.addresses.iter().find(|address| {
         nodes
             .owner_of(address.address)
@@ -115,7 +104,7 @@ fn fault(nodes: &Nodes<'_>, node: &str, bridge: &Link) -> Option<Fault> {
             Some(format!("ip address del {address}/{prefix} dev {name}")),
         ));
     }
-    let missing = cidrs.iter().find(|cidr| {
+    let missing = nodes.cidrs(node).find(|cidr| {
         cidr.addr().is_ipv4()
             && !bridge
                 .addresses

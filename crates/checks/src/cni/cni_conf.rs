@@ -1,7 +1,7 @@
 use report::{Evidence, Finding, Severity, Subject};
 
 use crate::check::{Breaks, Check, Judgement, Need};
-use crate::nodes::Nodes;
+use crate::nodes::{Nodes, on_nodes};
 use crate::shell::on_node;
 use crate::view::View;
 
@@ -17,19 +17,15 @@ pub(crate) static CHECK: Check = Check {
 const DIRECTORY: &str = "/etc/cni/net.d";
 
 fn judge(view: &View<'_>) -> Judgement {
-    let nodes = match Nodes::of(view) {
-        Ok(nodes) => nodes,
-        Err(judgement) => return judgement,
-    };
-    let part = match nodes.part(|reads| reads.directories.get(DIRECTORY).unwrap_or(&super::NOT_READ)) {
-        Ok(part) => part,
-        Err(judgement) => return judgement,
-    };
-    let mut judgement = Judgement {
-        gaps: part.gaps,
-        ..Judgement::default()
-    };
-    for (node, names) in part.seen {
+    on_nodes(
+        view,
+        |reads| reads.directories.get(DIRECTORY).unwrap_or(&super::NOT_READ),
+        find,
+    )
+}
+
+fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<String>)], judgement: &mut Judgement) {
+    for &(node, names) in part {
         if names.iter().any(|name| super::is_configuration(name)) {
             continue;
         }
@@ -60,7 +56,6 @@ fn judge(view: &View<'_>) -> Judgement {
         ));
         judgement.cause(finding, Breaks::Nothing);
     }
-    judgement
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 use std::net::IpAddr;
 
+use observation::ForwardingEntry;
 use report::{Evidence, Finding, Severity, Subject};
 
-use super::{FarEnd, Hop, far_end, hops};
+use super::{FarEnd, far_end};
 use crate::check::{Breaks, Check, Judgement, Need};
-use crate::nodes::Nodes;
+use crate::nodes::{Hop, Nodes, hops, on_nodes};
 use crate::shell::on_node;
 use crate::view::View;
 
@@ -18,23 +19,15 @@ pub(crate) static CHECK: Check = Check {
 };
 
 fn judge(view: &View<'_>) -> Judgement {
-    let nodes = match Nodes::of(view) {
-        Ok(nodes) => nodes,
-        Err(judgement) => return judgement,
-    };
-    let part = match nodes.part(|reads| &reads.forwarding) {
-        Ok(part) => part,
-        Err(judgement) => return judgement,
-    };
-    let mut judgement = Judgement {
-        gaps: part.gaps,
-        ..Judgement::default()
-    };
-    for hop in hops(&nodes).iter().filter(|hop| !hop.learning) {
-        let Some((_, entries)) = part.seen.iter().find(|(node, _)| *node == hop.node) else {
+    on_nodes(view, |reads| &reads.forwarding, find)
+}
+
+fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<ForwardingEntry>)], judgement: &mut Judgement) {
+    for hop in hops(nodes).iter().filter(|hop| !hop.learning) {
+        let Some((_, entries)) = part.iter().find(|(node, _)| *node == hop.node) else {
             continue;
         };
-        let Some(far) = far_end(&nodes, hop.peer) else {
+        let Some(far) = far_end(nodes, hop.peer) else {
             continue;
         };
         let destinations: Vec<_> = entries
@@ -64,9 +57,8 @@ fn judge(view: &View<'_>) -> Judgement {
         let breaks = Breaks::Pairs {
             pairs: vec![(hop.node.to_owned(), hop.peer.name.clone())],
         };
-        judgement.cause(finding(&nodes, hop, &far, fact, wrong), breaks);
+        judgement.cause(finding(nodes, hop, &far, fact, wrong), breaks);
     }
-    judgement
 }
 
 fn finding(nodes: &Nodes<'_>, hop: &Hop<'_>, far: &FarEnd, fact: String, wrong: Option<IpAddr>) -> Finding {

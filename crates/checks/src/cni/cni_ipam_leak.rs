@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use report::{Evidence, Finding, Severity, Subject};
 
 use crate::check::{Breaks, Check, Judgement, Need};
-use crate::nodes::{Nodes, pod_cidrs};
+use crate::nodes::{Nodes, on_nodes, pod_cidrs};
 use crate::shell::on_node;
 use crate::view::View;
 
@@ -23,19 +23,15 @@ const SLACK: usize = 10;
 const NEARLY: usize = 95;
 
 fn judge(view: &View<'_>) -> Judgement {
-    let nodes = match Nodes::of(view) {
-        Ok(nodes) => nodes,
-        Err(judgement) => return judgement,
-    };
-    let part = match nodes.part(|reads| reads.directories.get("/opt/cni/bin").unwrap_or(&super::NOT_READ)) {
-        Ok(part) => part,
-        Err(judgement) => return judgement,
-    };
-    let mut judgement = Judgement {
-        gaps: part.gaps,
-        ..Judgement::default()
-    };
-    for (node, _) in part.seen {
+    on_nodes(
+        view,
+        |reads| reads.directories.get("/opt/cni/bin").unwrap_or(&super::NOT_READ),
+        find,
+    )
+}
+
+fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<String>)], judgement: &mut Judgement) {
+    for &(node, _) in part {
         let before = &nodes.evidence[node].before;
         let (Some(links), Some(object)) = (before.links.seen(), nodes.object(node)) else {
             continue;
@@ -88,7 +84,6 @@ fn judge(view: &View<'_>) -> Judgement {
             }
         }
     }
-    judgement
 }
 
 #[cfg(test)]

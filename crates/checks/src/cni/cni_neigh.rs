@@ -1,8 +1,9 @@
+use observation::Neighbour;
 use report::{Evidence, Finding, Severity, Subject};
 
-use super::{Hop, far_end, hops};
+use super::far_end;
 use crate::check::{Breaks, Check, Judgement, Need};
-use crate::nodes::Nodes;
+use crate::nodes::{Hop, Nodes, hops, on_nodes};
 use crate::shell::on_node;
 use crate::view::View;
 
@@ -16,27 +17,19 @@ pub(crate) static CHECK: Check = Check {
 };
 
 fn judge(view: &View<'_>) -> Judgement {
-    let nodes = match Nodes::of(view) {
-        Ok(nodes) => nodes,
-        Err(judgement) => return judgement,
-    };
-    let part = match nodes.part(|reads| &reads.neighbours) {
-        Ok(part) => part,
-        Err(judgement) => return judgement,
-    };
-    let mut judgement = Judgement {
-        gaps: part.gaps,
-        ..Judgement::default()
-    };
-    for hop in hops(&nodes) {
-        let Some((_, neighbours)) = part.seen.iter().find(|(node, _)| *node == hop.node) else {
+    on_nodes(view, |reads| &reads.neighbours, find)
+}
+
+fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<Neighbour>)], judgement: &mut Judgement) {
+    for hop in hops(nodes) {
+        let Some((_, neighbours)) = part.iter().find(|(node, _)| *node == hop.node) else {
             continue;
         };
         let entry = neighbours
             .iter()
             .find(|entry| entry.device == hop.tunnel.name && entry.address == hop.gateway);
         let resolved = entry.and_then(|entry| entry.mac.as_ref());
-        let far = far_end(&nodes, hop.peer);
+        let far = far_end(nodes, hop.peer);
         let fact = match (entry, resolved, &far) {
             (None, ..) => format!("there is no entry for {} on {}", hop.gateway, hop.tunnel.name),
             (Some(entry), None, _) => format!(
@@ -60,7 +53,6 @@ fn judge(view: &View<'_>) -> Judgement {
         };
         judgement.cause(finding(&hop, fact, far.map(|far| far.mac)), breaks);
     }
-    judgement
 }
 
 fn finding(hop: &Hop<'_>, fact: String, mac: Option<String>) -> Finding {

@@ -1,9 +1,10 @@
 use std::net::IpAddr;
 
+use observation::Link;
 use report::{Evidence, Finding, Severity, Subject};
 
 use crate::check::{Breaks, Check, Judgement, Need};
-use crate::nodes::Nodes;
+use crate::nodes::{Nodes, on_nodes};
 use crate::shell::{on_node, word};
 use crate::view::View;
 
@@ -19,19 +20,11 @@ pub(crate) static CHECK: Check = Check {
 const ANNOTATION: &str = "flannel.alpha.coreos.com/public-ip";
 
 fn judge(view: &View<'_>) -> Judgement {
-    let nodes = match Nodes::of(view) {
-        Ok(nodes) => nodes,
-        Err(judgement) => return judgement,
-    };
-    let part = match nodes.part(|reads| &reads.links) {
-        Ok(part) => part,
-        Err(judgement) => return judgement,
-    };
-    let mut judgement = Judgement {
-        gaps: part.gaps,
-        ..Judgement::default()
-    };
-    for (node, links) in part.seen {
+    on_nodes(view, |reads| &reads.links, find)
+}
+
+fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<Link>)], judgement: &mut Judgement) {
+    for &(node, links) in part {
         let said = nodes
             .object(node)
             .and_then(|object| object.annotations.get(ANNOTATION))
@@ -80,7 +73,6 @@ fn judge(view: &View<'_>) -> Judgement {
         };
         judgement.cause(finding, breaks);
     }
-    judgement
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 use observation::Route;
 use report::{Evidence, Finding, Severity, Subject};
 
-use super::{Way, ways};
 use crate::check::{Breaks, Check, Judgement, Need};
-use crate::nodes::{Nodes, best_route, is_default, shown};
+use crate::nodes::{Nodes, Way, inside, is_default, on_nodes, shown};
 use crate::shell::on_node;
 use crate::view::View;
 
@@ -18,26 +17,24 @@ pub(crate) static CHECK: Check = Check {
 };
 
 fn judge(view: &View<'_>) -> Judgement {
-    let nodes = match Nodes::of(view) {
-        Ok(nodes) => nodes,
-        Err(judgement) => return judgement,
-    };
-    let part = match nodes.part(|reads| &reads.routes) {
-        Ok(part) => part,
-        Err(judgement) => return judgement,
-    };
-    let mut judgement = Judgement {
-        gaps: part.gaps,
-        ..Judgement::default()
-    };
-    for (node, routes) in &part.seen {
-        if let Some(finding) = thrown_services(view, node, routes) {
+    on_nodes(
+        view,
+        |reads| &reads.routes,
+        |nodes, part, judgement| {
+            find(view, nodes, part, judgement);
+        },
+    )
+}
+
+fn find(view: &View<'_>, nodes: &Nodes<'_>, part: &[(&str, &Vec<Route>)], judgement: &mut Judgement) {
+    for &(node, _) in part {
+        if let Some(finding) = thrown_services(view, nodes, node) {
             judgement.cause(finding, Breaks::Nothing);
         }
     }
-    let ways = ways(&nodes);
+    let ways = nodes.ways();
     if !ways.iter().any(Way::is_own) {
-        return judgement;
+        return;
     }
     // A tunnel that is down takes its routes along: then they are not what is wrong.
     let is_down = |node: &str| nodes.tunnel(node).is_some_and(|(tunnel, _)| !tunnel.up);
@@ -48,9 +45,8 @@ fn judge(view: &View<'_>) -> Judgement {
         let breaks = Breaks::Pairs {
             pairs: vec![(way.node.to_owned(), way.peer.name.clone())],
         };
-        judgement.cause(finding(&nodes, way), breaks);
+        judgement.cause(finding(nodes, way), breaks);
     }
-    judgement
 }
 
 /// A route that throws packets away.
@@ -65,11 +61,11 @@ fn thrown(route: Option<&Route>) -> Option<&Route> {
 
 /// What a node sends to Services is looked up before it is translated: a route that throws their addresses away stops
 /// it, and with it only what the node itself sends.
-fn thrown_services(view: &View<'_>, node: &str, routes: &[Route]) -> Option<Finding> {
+fn thrown_services(view: &View<'_>, nodes: &Nodes<'_>, node: &str) -> Option<Finding> {
     let services = view.observation.reach.as_ref()?.services.as_ref()?.seen()?;
     let mut addresses = services.iter().flat_map(|service| &service.cluster_ips);
     let (address, route) =
-        addresses.find_map(|address| Some((address, thrown(best_route(routes, *address))?)))?;
+        addresses.find_map(|address| Some((address, thrown(nodes.best_route(node, *address))?)))?;
     let mut finding = Finding::new(
         CHECK.id,
         Severity::Error,
@@ -107,7 +103,7 @@ fn finding(nodes: &Nodes<'_>, way: &Way<'_>) -> Finding {
         Some(route) => format!("the best route is `{}`", shown(route)),
         None => "no route fits".to_owned(),
     };
-    let look = on_node(node, &[&format!("ip route get {}", super::inside(way.cidr))]);
+    let look = on_node(node, &[&format!("ip route get {}", inside(way.cidr))]);
     let mut finding = Finding::new(
         CHECK.id,
         Severity::Error,
@@ -134,7 +130,7 @@ fn finding(nodes: &Nodes<'_>, way: &Way<'_>) -> Finding {
 
 /// That the peer has its own route back shows that the CNI works by routes.
 fn back(nodes: &Nodes<'_>, way: &Way<'_>) -> Option<Evidence> {
-    let ways = ways(nodes);
+    let ways = nodes.ways();
     let back = ways
         .iter()
         .find(|back| back.node == way.peer.name && back.peer.name == way.node && back.is_own());

@@ -2,7 +2,7 @@ use observation::{Link, Vxlan};
 use report::{Evidence, Finding, Severity, Subject};
 
 use crate::check::{Breaks, Check, Judgement, Need};
-use crate::nodes::{Nodes, majority};
+use crate::nodes::{Nodes, majority, on_nodes};
 use crate::shell::on_node;
 use crate::view::View;
 
@@ -16,20 +16,11 @@ pub(crate) static CHECK: Check = Check {
 };
 
 fn judge(view: &View<'_>) -> Judgement {
-    let nodes = match Nodes::of(view) {
-        Ok(nodes) => nodes,
-        Err(judgement) => return judgement,
-    };
-    let part = match nodes.part(|reads| &reads.links) {
-        Ok(part) => part,
-        Err(judgement) => return judgement,
-    };
-    let mut judgement = Judgement {
-        gaps: part.gaps,
-        ..Judgement::default()
-    };
+    on_nodes(view, |reads| &reads.links, find)
+}
+
+fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<Link>)], judgement: &mut Judgement) {
     let tunnels: Vec<(&str, &Link, &Vxlan)> = part
-        .seen
         .iter()
         .filter_map(|(node, _)| {
             let (link, vxlan) = nodes.tunnel(node)?;
@@ -37,12 +28,12 @@ fn judge(view: &View<'_>) -> Judgement {
         })
         .collect();
     let Some(name) = majority(tunnels.iter().map(|(_, link, _)| link.name.as_str())) else {
-        return judgement;
+        return;
     };
     let usual_port = majority(tunnels.iter().map(|(_, _, vxlan)| vxlan.port));
     let usual_vni = majority(tunnels.iter().map(|(_, _, vxlan)| vxlan.vni));
-    for (node, links) in &part.seen {
-        let found = tunnels.iter().find(|(of, _, _)| of == node);
+    for &(node, links) in part {
+        let found = tunnels.iter().find(|(of, _, _)| *of == node);
         let named = links
             .iter()
             .find(|link| link.name == name)
@@ -67,7 +58,7 @@ fn judge(view: &View<'_>) -> Judgement {
         let mut finding = Finding::new(
             CHECK.id,
             Severity::Error,
-            Subject::node(*node),
+            Subject::node(node),
             what,
             Evidence::command(fact, on_node(node, &[&format!("ip -d link show {name}")])),
         );
@@ -76,11 +67,10 @@ fn judge(view: &View<'_>) -> Judgement {
              --field-selector spec.nodeName={node}`"
         ));
         let breaks = Breaks::CrossNode {
-            node: (*node).to_owned(),
+            node: node.to_owned(),
         };
         judgement.cause(finding, breaks);
     }
-    judgement
 }
 
 /// How a tunnel that is up differs from what it has to be.

@@ -76,6 +76,7 @@ impl Fixture {
                 Observed::Seen(evidence(index, &save, nft)),
             );
         }
+        observation.node_reading = Some(Observed::Seen(()));
         Self { observation }
     }
 

@@ -8,21 +8,13 @@ use crate::view::View;
 
 /// Why the rules of nodes are not judged at all; `None` when there are any to judge, or a gap says why not.
 pub(crate) fn skipped(view: &View<'_>) -> Option<Judgement> {
-    let observation = view.observation;
-    if !observation.node_evidence.is_empty() {
-        return not_allowed(view).map(|gap| Judgement::skipped(reason(gap)));
-    }
-    Some(match &observation.node_reading {
-        Some(Observed::Unseen(gap)) if gap.why == GapReason::TierNotAllowed => {
-            Judgement::skipped(reason(gap))
+    match &view.read_nodes {
+        Err(judgement) => Some(judgement.clone()),
+        Ok(_) if view.observation.node_evidence.is_empty() => {
+            Some(Judgement::skipped("no node was to be read"))
         }
-        Some(Observed::Unseen(gap)) => Judgement {
-            gaps: vec![gap.clone()],
-            ..Judgement::default()
-        },
-        Some(Observed::Seen(())) => Judgement::skipped("no node was to be read"),
-        None => Judgement::not_asked(),
-    })
+        Ok(_) => not_allowed(view).map(Judgement::unread),
+    }
 }
 
 /// Why no node's rules were read, where the user did not allow as much: that was not asked, rather than not seen.
@@ -36,13 +28,6 @@ fn not_allowed<'a>(view: &View<'a>) -> Option<&'a Gap> {
         first.get_or_insert(gap);
     }
     first
-}
-
-fn reason(gap: &Gap) -> String {
-    match &gap.hint {
-        Some(hint) => format!("{}: {hint}", gap.message),
-        None => gap.message.clone(),
-    }
 }
 
 /// What is missing of the rules of all nodes, one gap for each reason: nodes that could not be read at all, and those of

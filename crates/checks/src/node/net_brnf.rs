@@ -1,8 +1,10 @@
+use std::collections::BTreeMap;
+
 use report::{Evidence, Finding, Severity, Subject};
 
 use super::{setting, setting_after};
 use crate::check::{Breaks, Check, Judgement, Need};
-use crate::nodes::Nodes;
+use crate::nodes::{Nodes, on_nodes};
 use crate::shell::on_node;
 use crate::view::View;
 
@@ -19,19 +21,11 @@ pub(crate) static CHECK: Check = Check {
 const NAME: &str = "net.bridge.bridge-nf-call-iptables";
 
 fn judge(view: &View<'_>) -> Judgement {
-    let nodes = match Nodes::of(view) {
-        Ok(nodes) => nodes,
-        Err(judgement) => return judgement,
-    };
-    let part = match nodes.part(|reads| &reads.sysctls) {
-        Ok(part) => part,
-        Err(judgement) => return judgement,
-    };
-    let mut judgement = Judgement {
-        gaps: part.gaps,
-        ..Judgement::default()
-    };
-    for (node, settings) in part.seen {
+    on_nodes(view, |reads| &reads.sysctls, find)
+}
+
+fn find(nodes: &Nodes<'_>, part: &[(&str, &BTreeMap<String, String>)], judgement: &mut Judgement) {
+    for &(node, settings) in part {
         let Some(bridge) = nodes.bridge(node) else {
             continue;
         };
@@ -70,7 +64,6 @@ fn judge(view: &View<'_>) -> Judgement {
         ));
         judgement.cause(finding, Breaks::Nothing);
     }
-    judgement
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
+use observation::Conntrack;
 use report::{Evidence, Finding, Severity, Subject};
 
 use crate::check::{Breaks, Check, Judgement, Need};
-use crate::nodes::Nodes;
+use crate::nodes::{Nodes, on_nodes};
 use crate::shell::on_node;
 use crate::view::View;
 
@@ -18,19 +19,11 @@ pub(crate) static CHECK: Check = Check {
 const NEARLY: u64 = 90;
 
 fn judge(view: &View<'_>) -> Judgement {
-    let nodes = match Nodes::of(view) {
-        Ok(nodes) => nodes,
-        Err(judgement) => return judgement,
-    };
-    let part = match nodes.part(|reads| &reads.conntrack) {
-        Ok(part) => part,
-        Err(judgement) => return judgement,
-    };
-    let mut judgement = Judgement {
-        gaps: part.gaps,
-        ..Judgement::default()
-    };
-    for (node, before) in part.seen {
+    on_nodes(view, |reads| &reads.conntrack, find)
+}
+
+fn find(nodes: &Nodes<'_>, part: &[(&str, &Conntrack)], judgement: &mut Judgement) {
+    for &(node, before) in part {
         let evidence = nodes.evidence[node];
         let after = evidence.after.as_ref().and_then(|after| after.conntrack.seen());
         let rose = |name: &str| {
@@ -74,7 +67,6 @@ fn judge(view: &View<'_>) -> Judgement {
         };
         judgement.cause(finding, breaks);
     }
-    judgement
 }
 
 #[cfg(test)]

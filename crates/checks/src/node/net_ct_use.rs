@@ -1,7 +1,8 @@
+use observation::Conntrack;
 use report::{Evidence, Finding, Severity, Subject};
 
 use crate::check::{Breaks, Check, Judgement, Need};
-use crate::nodes::Nodes;
+use crate::nodes::{Nodes, on_nodes};
 use crate::shell::on_node;
 use crate::view::View;
 
@@ -18,19 +19,11 @@ const WARNING: u64 = 80;
 const ERROR: u64 = 95;
 
 fn judge(view: &View<'_>) -> Judgement {
-    let nodes = match Nodes::of(view) {
-        Ok(nodes) => nodes,
-        Err(judgement) => return judgement,
-    };
-    let part = match nodes.part(|reads| &reads.conntrack) {
-        Ok(part) => part,
-        Err(judgement) => return judgement,
-    };
-    let mut judgement = Judgement {
-        gaps: part.gaps,
-        ..Judgement::default()
-    };
-    for (node, table) in part.seen {
+    on_nodes(view, |reads| &reads.conntrack, find)
+}
+
+fn find(_: &Nodes<'_>, part: &[(&str, &Conntrack)], judgement: &mut Judgement) {
+    for &(node, table) in part {
         // The limit is of the whole machine: network namespaces that share it each count their own entries.
         let percent = table.count.saturating_mul(100) / table.max.max(1);
         let severity = match percent {
@@ -65,7 +58,6 @@ fn judge(view: &View<'_>) -> Judgement {
             judgement.findings.push(finding);
         }
     }
-    judgement
 }
 
 #[cfg(test)]

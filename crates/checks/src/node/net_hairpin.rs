@@ -1,7 +1,8 @@
+use observation::Link;
 use report::{Evidence, Finding, Severity, Subject};
 
 use crate::check::{Breaks, Check, Judgement, Need};
-use crate::nodes::Nodes;
+use crate::nodes::{Nodes, on_nodes};
 use crate::shell::on_node;
 use crate::view::View;
 
@@ -15,19 +16,11 @@ pub(crate) static CHECK: Check = Check {
 };
 
 fn judge(view: &View<'_>) -> Judgement {
-    let nodes = match Nodes::of(view) {
-        Ok(nodes) => nodes,
-        Err(judgement) => return judgement,
-    };
-    let part = match nodes.part(|reads| &reads.links) {
-        Ok(part) => part,
-        Err(judgement) => return judgement,
-    };
-    let mut judgement = Judgement {
-        gaps: part.gaps,
-        ..Judgement::default()
-    };
-    for (node, links) in part.seen {
+    on_nodes(view, |reads| &reads.links, find)
+}
+
+fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<Link>)], judgement: &mut Judgement) {
+    for &(node, links) in part {
         let Some(bridge) = nodes.bridge(node) else {
             continue;
         };
@@ -67,7 +60,6 @@ fn judge(view: &View<'_>) -> Judgement {
             judgement.cause(finding, Breaks::Nothing);
         }
     }
-    judgement
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
+use std::collections::BTreeMap;
+
 use observation::NodeEvidence;
 use report::{Evidence, Finding, Severity, Subject};
 
 use super::{of_device, setting, setting_after};
 use crate::check::{Breaks, Check, Judgement, Need};
-use crate::nodes::{Nodes, pod_cidrs};
+use crate::nodes::{Nodes, on_nodes};
 use crate::shell::on_node;
 use crate::view::View;
 
@@ -20,21 +22,13 @@ const GLOBAL: &str = "net.ipv4.ip_forward";
 const IPV6: &str = "net.ipv6.conf.all.forwarding";
 
 fn judge(view: &View<'_>) -> Judgement {
-    let nodes = match Nodes::of(view) {
-        Ok(nodes) => nodes,
-        Err(judgement) => return judgement,
-    };
-    let part = match nodes.part(|reads| &reads.sysctls) {
-        Ok(part) => part,
-        Err(judgement) => return judgement,
-    };
-    let mut judgement = Judgement {
-        gaps: part.gaps,
-        ..Judgement::default()
-    };
-    for (node, _) in part.seen {
+    on_nodes(view, |reads| &reads.sysctls, find)
+}
+
+fn find(nodes: &Nodes<'_>, part: &[(&str, &BTreeMap<String, String>)], judgement: &mut Judgement) {
+    for &(node, _) in part {
         let evidence = nodes.evidence[node];
-        let off = switched_off(&nodes, node, evidence);
+        let off = switched_off(nodes, node, evidence);
         if let Some(first) = off.first() {
             let breaks = Breaks::CrossNode {
                 node: node.to_owned(),
@@ -42,7 +36,6 @@ fn judge(view: &View<'_>) -> Judgement {
             judgement.cause(finding(node, evidence, first, &off), breaks);
         }
     }
-    judgement
 }
 
 /// The settings that keep packets of pods from being forwarded.
@@ -59,9 +52,7 @@ fn switched_off(nodes: &Nodes<'_>, node: &str, evidence: &NodeEvidence) -> Vec<S
             .flatten()
             .map(|device| of_device(device, "forwarding")),
     );
-    let has_ipv6 = nodes
-        .object(node)
-        .is_some_and(|node| pod_cidrs(node).iter().any(|cidr| cidr.addr().is_ipv6()));
+    let has_ipv6 = nodes.cidrs(node).any(|cidr| cidr.addr().is_ipv6());
     if has_ipv6 {
         names.push(IPV6.to_owned());
     }

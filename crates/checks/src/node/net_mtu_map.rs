@@ -4,7 +4,7 @@ use observation::Link;
 use report::{Evidence, Finding, Severity, Subject};
 
 use crate::check::{Check, Judgement, Need};
-use crate::nodes::{Nodes, majority};
+use crate::nodes::{Nodes, majority, on_nodes};
 use crate::shell::on_node;
 use crate::view::View;
 
@@ -22,20 +22,12 @@ const OVERHEAD_4: u32 = 50;
 const OVERHEAD_6: u32 = 70;
 
 fn judge(view: &View<'_>) -> Judgement {
-    let nodes = match Nodes::of(view) {
-        Ok(nodes) => nodes,
-        Err(judgement) => return judgement,
-    };
-    let part = match nodes.part(|reads| &reads.links) {
-        Ok(part) => part,
-        Err(judgement) => return judgement,
-    };
-    let mut judgement = Judgement {
-        gaps: part.gaps,
-        ..Judgement::default()
-    };
+    on_nodes(view, |reads| &reads.links, find)
+}
+
+fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<Link>)], judgement: &mut Judgement) {
     let mut tunnels = Vec::new();
-    for (node, links) in part.seen {
+    for &(node, links) in part {
         let Some((tunnel, vxlan)) = nodes.tunnel(node) else {
             continue;
         };
@@ -80,7 +72,6 @@ fn judge(view: &View<'_>) -> Judgement {
             judgement.findings.push(finding);
         }
     }
-    judgement
 }
 
 fn too_large(node: &str, tunnel: &Link, below: &Link, overhead: u32) -> Finding {

@@ -1,7 +1,8 @@
+use observation::Route;
 use report::{Evidence, Finding, Severity, Subject};
 
 use crate::check::{Breaks, Check, Judgement, Need};
-use crate::nodes::Nodes;
+use crate::nodes::{Nodes, on_nodes};
 use crate::shell::on_node;
 use crate::view::View;
 
@@ -17,30 +18,21 @@ pub(crate) static CHECK: Check = Check {
 const DEFAULT: &str = "0.0.0.0/0";
 
 fn judge(view: &View<'_>) -> Judgement {
-    let nodes = match Nodes::of(view) {
-        Ok(nodes) => nodes,
-        Err(judgement) => return judgement,
-    };
-    let part = match nodes.part(|reads| &reads.routes) {
-        Ok(part) => part,
-        Err(judgement) => return judgement,
-    };
-    let mut judgement = Judgement {
-        gaps: part.gaps,
-        ..Judgement::default()
-    };
-    let default = |routes: &&Vec<observation::Route>| {
+    on_nodes(view, |reads| &reads.routes, find)
+}
+
+fn find(_: &Nodes<'_>, part: &[(&str, &Vec<Route>)], judgement: &mut Judgement) {
+    let default = |routes: &Vec<Route>| {
         let found = routes.iter().find(|route| route.destination == DEFAULT);
         found.cloned()
     };
     let example = part
-        .seen
         .iter()
         .find_map(|(node, routes)| Some((*node, default(routes)?)));
     let Some((other, example)) = example else {
-        return judgement;
+        return;
     };
-    for (node, routes) in &part.seen {
+    for &(node, routes) in part {
         if default(routes).is_some() {
             continue;
         }
@@ -48,7 +40,7 @@ fn judge(view: &View<'_>) -> Judgement {
         let mut finding = Finding::new(
             CHECK.id,
             Severity::Error,
-            Subject::node(*node),
+            Subject::node(node),
             format!("{node} has no default route"),
             Evidence::command("it prints nothing", command),
         );
@@ -73,7 +65,6 @@ fn judge(view: &View<'_>) -> Judgement {
         });
         judgement.cause(finding, Breaks::Nothing);
     }
-    judgement
 }
 
 #[cfg(test)]

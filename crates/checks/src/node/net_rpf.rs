@@ -1,8 +1,9 @@
+use observation::Route;
 use report::{Evidence, Finding, Severity, Subject};
 
 use super::{of_device, rise, setting};
 use crate::check::{Breaks, Check, Judgement, Need};
-use crate::nodes::{Nodes, best_route, pod_cidrs};
+use crate::nodes::{Nodes, on_nodes};
 use crate::shell::on_node;
 use crate::view::View;
 
@@ -19,19 +20,11 @@ const COUNTER: &str = "TcpExtIPReversePathFilter";
 const STRICT: i64 = 1;
 
 fn judge(view: &View<'_>) -> Judgement {
-    let nodes = match Nodes::of(view) {
-        Ok(nodes) => nodes,
-        Err(judgement) => return judgement,
-    };
-    let part = match nodes.part(|reads| &reads.routes) {
-        Ok(part) => part,
-        Err(judgement) => return judgement,
-    };
-    let mut judgement = Judgement {
-        gaps: part.gaps,
-        ..Judgement::default()
-    };
-    for (node, routes) in part.seen {
+    on_nodes(view, |reads| &reads.routes, find)
+}
+
+fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<Route>)], judgement: &mut Judgement) {
+    for &(node, _) in part {
         let evidence = nodes.evidence[node];
         let Some((tunnel, _)) = nodes.tunnel(node) else {
             continue;
@@ -46,9 +39,9 @@ fn judge(view: &View<'_>) -> Judgement {
         for peer in nodes.objects().filter(|peer| peer.name != node) {
             // The peer's packets come through the tunnel; where do the answers go?
             let sends_through_tunnel = nodes.tunnel(&peer.name).is_some();
-            let back = pod_cidrs(peer)
-                .into_iter()
-                .find_map(|cidr| best_route(routes, cidr.network()));
+            let back = nodes
+                .cidrs(&peer.name)
+                .find_map(|cidr| nodes.best_route(node, cidr.network()));
             let Some(back) = back else { continue };
             if !sends_through_tunnel || back.device.as_deref() == Some(tunnel.name.as_str()) {
                 continue;
@@ -61,7 +54,6 @@ fn judge(view: &View<'_>) -> Judgement {
             );
         }
     }
-    judgement
 }
 
 fn finding(node: &str, peer: &str, tunnel: &str, back: &observation::Route, dropped: u64) -> Finding {

@@ -1,7 +1,7 @@
 use report::{Evidence, Finding, Severity, Subject};
 
 use crate::check::{Check, Judgement, Need};
-use crate::nodes::Nodes;
+use crate::nodes::{Nodes, on_nodes};
 use crate::shell::on_node;
 use crate::view::View;
 
@@ -17,22 +17,14 @@ pub(crate) static CHECK: Check = Check {
 const LIMIT_MS: i64 = 5000;
 
 fn judge(view: &View<'_>) -> Judgement {
-    let nodes = match Nodes::of(view) {
-        Ok(nodes) => nodes,
-        Err(judgement) => return judgement,
-    };
-    let part = match nodes.part(|reads| &reads.clock_ahead_ms) {
-        Ok(part) => part,
-        Err(judgement) => return judgement,
-    };
-    let mut judgement = Judgement {
-        gaps: part.gaps,
-        ..Judgement::default()
-    };
-    let mut all: Vec<i64> = part.seen.iter().map(|(_, ahead)| **ahead).collect();
+    on_nodes(view, |reads| &reads.clock_ahead_ms, find)
+}
+
+fn find(_: &Nodes<'_>, part: &[(&str, &i64)], judgement: &mut Judgement) {
+    let mut all: Vec<i64> = part.iter().map(|(_, ahead)| **ahead).collect();
     all.sort_unstable();
     let Some(median) = all.get(all.len() / 2).copied() else {
-        return judgement;
+        return;
     };
     // Of two clocks nobody can say which is right.
     if let [one, other] = all.as_slice() {
@@ -41,26 +33,25 @@ fn judge(view: &View<'_>) -> Judgement {
             judgement.findings.push(finding(
                 Subject::Cluster,
                 format!("the clocks of the nodes differ by {}", seconds(difference)),
-                &part.seen,
+                part,
             ));
         }
-        return judgement;
+        return;
     }
-    for (node, ahead) in &part.seen {
-        let difference = **ahead - median;
+    for &(node, ahead) in part {
+        let difference = *ahead - median;
         if difference.abs() > LIMIT_MS {
             let way = if difference > 0 { "ahead of" } else { "behind" };
             judgement.findings.push(finding(
-                Subject::node(*node),
+                Subject::node(node),
                 format!(
                     "the clock of {node} is {} {way} those of the other nodes",
                     seconds(difference.abs())
                 ),
-                &[(*node, *ahead)],
+                &[(node, ahead)],
             ));
         }
     }
-    judgement
 }
 
 fn finding(subject: Subject, summary: String, seen: &[(&str, &i64)]) -> Finding {
