@@ -12,6 +12,7 @@ mod kernel;
 mod output;
 mod peering;
 mod plan;
+mod pod;
 mod read;
 mod run;
 mod schedule;
@@ -49,7 +50,7 @@ impl Failure {
 pub(crate) fn main() -> ExitCode {
     let ended = match arguments::parse(std::env::args_os().skip(1)) {
         Ok(Command::Serve(options)) => serve::serve(&options),
-        Ok(Command::Run(identity)) => run::run(&identity),
+        Ok(Command::Run(options)) => run::run(&options),
         Ok(Command::Read(identity)) => read::read(&identity),
         Ok(Command::Under { root, command }) => read::become_under(&root, &command),
         Ok(Command::Version) => print(&format!(

@@ -53,6 +53,18 @@ pub enum Read {
         /// Which table.
         table: NetlinkTable,
     },
+    /// The sockets that listen in this network namespace, as [`ReadOutcome::Files`]: the lines of `/proc/net/tcp`, `tcp6`,
+    /// `udp` and `udp6` that are about them, each with the line of titles above. A table that the kernel lacks is absent.
+    Listening,
+    /// The same reads in the network namespace of each pod of the node. It takes a process that sees those of the node
+    /// and may enter their namespaces; this one comes back unchanged.
+    #[serde(rename_all = "camelCase")]
+    PodNetworks {
+        /// What is read in each, by ids of the planner's choice.
+        reads: BTreeMap<u32, Read>,
+        /// The most pods.
+        most: u32,
+    },
     /// The clock.
     Clock,
 }
@@ -121,6 +133,14 @@ pub enum ReadOutcome {
         /// In base64.
         base64: String,
     },
+    /// What was read in network namespaces of pods. Pods that share that of the node are not among them.
+    #[serde(rename_all = "camelCase")]
+    PodNetworks {
+        /// In the order of their uids.
+        pods: Vec<PodReads>,
+        /// Why some are missing, if they are: one line for people.
+        cut_short: Option<String>,
+    },
     /// The clock.
     #[serde(rename_all = "camelCase")]
     Clock {
@@ -135,6 +155,18 @@ pub enum ReadOutcome {
         /// One line for people.
         message: String,
     },
+}
+
+/// What was read in the network namespace of one pod.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodReads {
+    /// The pod's uid as the kubelet names its control group: `metadata.uid`, or for a static pod the hash of its file.
+    pub uid: String,
+    /// A process in the namespace, by its id on the node.
+    pub process: u32,
+    /// What was read, or a line for people that says why the namespace could not be entered.
+    pub answers: Result<Vec<ReadAnswer>, String>,
 }
 
 /// The text of a file.

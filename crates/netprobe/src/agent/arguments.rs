@@ -5,6 +5,7 @@ use std::ffi::OsString;
 pub(crate) const USAGE: &str = "\
 usage: netprobe serve --name NODE --run ID --tcp-port PORT --udp-port PORT
        netprobe run --name NODE --run ID    (reads a plan from standard input)
+           [--pod UID]                      (in the network of this pod)
        netprobe read --name NODE --run ID   (reads what to read from standard input)
        netprobe version";
 
@@ -15,7 +16,7 @@ const LONGEST: usize = 253;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Serve(ServeOptions),
-    Run(Identity),
+    Run(RunOptions),
     Read(Identity),
     /// Becomes another program under another root; for [`super::read`] only.
     Under {
@@ -33,6 +34,14 @@ pub(crate) struct Identity {
     pub(crate) name: String,
     /// The run that it belongs to.
     pub(crate) run: String,
+}
+
+/// What a prober needs to know.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct RunOptions {
+    pub(crate) identity: Identity,
+    /// The uid of the pod from whose network it probes; `None` for the one it was started in.
+    pub(crate) pod: Option<String>,
 }
 
 /// What a server needs to know.
@@ -65,6 +74,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
             "--run" => &mut flags.run,
             "--tcp-port" => &mut flags.tcp_port,
             "--udp-port" => &mut flags.udp_port,
+            "--pod" => &mut flags.pod,
             other => return Err(format!("unknown argument {other:?}\n{USAGE}")),
         };
         let value = match value {
@@ -78,6 +88,9 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
             return Err(format!("{flag} is given twice"));
         }
     }
+    if flags.pod.is_some() && command.as_deref() != Some("run") {
+        return Err("only run takes a pod".to_owned());
+    }
     match command.as_deref() {
         Some("serve") => Ok(Command::Serve(ServeOptions {
             tcp_port: port("--tcp-port", flags.tcp_port.take())?,
@@ -85,7 +98,10 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
             identity: flags.identity()?,
         })),
         Some("run") => match (&flags.tcp_port, &flags.udp_port) {
-            (None, None) => Ok(Command::Run(flags.identity()?)),
+            (None, None) => Ok(Command::Run(RunOptions {
+                pod: flags.pod.take().map(|pod| word("--pod", Some(pod))).transpose()?,
+                identity: flags.identity()?,
+            })),
             _ => Err("run takes no ports: they are in the plan".to_owned()),
         },
         Some("read") => match (&flags.tcp_port, &flags.udp_port) {
@@ -113,6 +129,7 @@ struct Flags {
     run: Option<String>,
     tcp_port: Option<String>,
     udp_port: Option<String>,
+    pod: Option<String>,
 }
 
 impl Flags {
@@ -174,6 +191,8 @@ mod tests {
             ("run --name", "--name"),
             ("run --name a --name b --run r", "twice"),
             ("run --name a --run r --tcp-port 1", "ports"),
+            ("read --name a --run r --pod p", "pod"),
+            ("run --name a --run r --pod=", "--pod"),
             ("serve --name a --run r --tcp-port 70000 --udp-port 1", "70000"),
             ("run --name a --run= ", "--run"),
             ("version --loud", "--loud"),

@@ -3,6 +3,8 @@
 mod command;
 mod files;
 mod netlink;
+mod pods;
+mod sockets;
 
 use std::io::stdin;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -76,6 +78,10 @@ fn perform(read: &Read, left: Duration) -> ReadOutcome {
             most_bytes,
         } => command::run(either, root.as_deref(), u64::from(*most_bytes), left),
         Read::Netlink { table } => netlink::dump(*table),
+        Read::Listening => ReadOutcome::Files {
+            files: sockets::listening(),
+        },
+        Read::PodNetworks { reads, most } => pods::read(reads, *most, left),
         Read::Clock => clock(),
     }
 }

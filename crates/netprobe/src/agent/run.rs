@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use super::Failure;
-use super::arguments::Identity;
+use super::arguments::RunOptions;
 use super::attempt::{Attempt, Setting, Start};
 use super::descriptors::sockets_allowed;
 use super::failure::micros;
@@ -31,7 +31,12 @@ const SHORTAGE: Duration = Duration::from_millis(50);
 /// How long the reader may take for what is left at the end.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-pub(crate) fn run(identity: &Identity) -> Result<(), Failure> {
+pub(crate) fn run(options: &RunOptions) -> Result<(), Failure> {
+    let RunOptions { identity, pod } = options;
+    // Before anything else: whatever is opened from here on belongs to the pod's network. There is one thread.
+    if let Some(uid) = pod {
+        super::pod::enter(uid).map_err(Failure::Failed)?;
+    }
     let plan = read_plan(&mut stdin().lock(), &identity.run).map_err(Failure::Refused)?;
     let taken = Instant::now();
     let own = own_addresses();
