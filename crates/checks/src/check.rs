@@ -7,6 +7,7 @@ use crate::control;
 use crate::egress;
 use crate::node;
 use crate::path;
+use crate::pod;
 use crate::policy;
 use crate::rules;
 use crate::service;
@@ -165,6 +166,10 @@ pub const CHECKS: &[&Check] = &[
     &node::net_n_defrt::CHECK,
     &node::net_brnf::CHECK,
     &node::net_hairpin::CHECK,
+    &pod::net_pod_if::CHECK,
+    &pod::net_pod_rt::CHECK,
+    &pod::cni_dup_ip::CHECK,
+    &pod::cni_dup_mac::CHECK,
     &node::net_mtu_map::CHECK,
     &node::net_time::CHECK,
     &path::net_mesh::CHECK,

@@ -22,6 +22,7 @@ mod nodes;
 mod outcome;
 mod path;
 mod plan;
+mod pod;
 mod policy;
 mod reach;
 mod rules;

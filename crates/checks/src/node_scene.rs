@@ -34,6 +34,7 @@ impl Scene {
                 tier,
                 before: reads.clone(),
                 after: Some(reads),
+                pods: None,
             };
             (format!("node{node}"), Observed::Seen(evidence))
         });
@@ -302,7 +303,7 @@ fn not_allowed(what: &str) -> Gap {
     }
 }
 
-fn seen<T>(part: &mut Observed<T>) -> &mut T {
+pub(crate) fn seen<T>(part: &mut Observed<T>) -> &mut T {
     match part {
         Observed::Seen(value) => value,
         Observed::Unseen(gap) => panic!("the scene has it: {gap:?}"),

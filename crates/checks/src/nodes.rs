@@ -18,7 +18,7 @@ use crate::view::View;
 pub(crate) use way::{Hop, Way, hops, inside};
 
 /// The main routing table.
-const MAIN: u32 = 254;
+pub(crate) const MAIN: u32 = 254;
 
 /// What was read of nodes, and what many checks ask of it, worked out once.
 #[derive(Debug)]

@@ -20,6 +20,7 @@ mod list;
 mod loading;
 mod log;
 mod nodes;
+mod pods;
 mod policy;
 mod proxy;
 mod questions;

@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use report::Observed;
 use serde::{Deserialize, Serialize};
 
+use crate::PodNetworks;
+
 /// What was read on one node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -16,6 +18,10 @@ pub struct NodeEvidence {
     pub before: NodeReads,
     /// After the probes, where they were read once more: counters that moved, and what the run itself repaired.
     pub after: Option<NodeReads>,
+    /// The networks of the node's pods, before the probes; `None` when they were not to be read, and where the tier does
+    /// not allow it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pods: Option<Observed<PodNetworks>>,
 }
 
 /// With which rights a node was read.

@@ -6,6 +6,7 @@
 mod bundle;
 mod evidence;
 mod observation;
+mod pods;
 mod policy;
 mod reach;
 mod underlay;
@@ -13,6 +14,7 @@ mod underlay;
 pub use bundle::BundleError;
 pub use evidence::*;
 pub use observation::*;
+pub use pods::*;
 pub use policy::*;
 pub use reach::*;
 pub use underlay::*;

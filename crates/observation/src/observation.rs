@@ -5,7 +5,7 @@ use netprobe::{Kind, Sample};
 use report::{Gap, Observed};
 use serde::{Deserialize, Serialize};
 
-use crate::{NodeEvidence, PolicyFacts, Reach, Underlay};
+use crate::{NodeEvidence, NodePod, PolicyFacts, Reach, Underlay};
 
 /// Everything that was seen of a cluster in one run. It is what a bundle holds: the same observation always gives the
 /// same report.
@@ -33,6 +33,9 @@ pub struct Observation {
     /// Whether nodes were to be read at all, or why not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_reading: Option<Observed<()>>,
+    /// The pods of the nodes whose pods' networks were to be read; `None` when none were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_pods: Option<Observed<Vec<NodePod>>>,
     /// What was tried beyond the mesh, or `None` when nothing was to be tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reach: Option<Reach>,
@@ -68,6 +71,7 @@ impl Observation {
             mesh: None,
             node_evidence: BTreeMap::new(),
             node_reading: None,
+            node_pods: None,
             reach: None,
             underlay: None,
             measured: None,

@@ -1,6 +1,7 @@
 //! What a node shows of its own network, through a probe pod in its network namespace.
 
 mod netlink;
+mod pods;
 mod proc;
 mod rules;
 
@@ -36,12 +37,6 @@ const SYSCTLS: &[&str] = &[
 ];
 const COUNTERS: &[&str] = &["/proc/net/snmp", "/proc/net/netstat", "/proc/net/snmp6"];
 const CONNTRACK: &str = "/proc/net/stat/nf_conntrack";
-const SOCKETS: &[&str] = &[
-    "/proc/net/tcp",
-    "/proc/net/tcp6",
-    "/proc/net/udp",
-    "/proc/net/udp6",
-];
 /// Files of the node whose text matters.
 const FILES: &[&str] = &["/etc/resolv.conf", "/etc/cni/net.d/*", "/run/flannel/subnet.env"];
 /// Directories of the node of which the names matter.
@@ -107,6 +102,7 @@ fn plan(run: &str, tier: Tier) -> ReadPlan {
         reads.insert(id, Read::Netlink { table });
     }
     reads.insert(id::CLOCK, Read::Clock);
+    reads.insert(id::SOCKETS, Read::Listening);
     let mut files = |id, pattern| {
         let read = Read::Files {
             pattern,
@@ -119,9 +115,6 @@ fn plan(run: &str, tier: Tier) -> ReadPlan {
         files(id, format!("/proc/sys/{path}"));
     }
     for (id, path) in (id::COUNTERS..).zip(COUNTERS) {
-        files(id, (*path).to_owned());
-    }
-    for (id, path) in (id::SOCKETS..).zip(SOCKETS) {
         files(id, (*path).to_owned());
     }
     let root = host_root(tier);

@@ -181,6 +181,8 @@ fn spec(run: &Run, options: &ProbeOptions, plan: &PodPlan<'_>) -> PodSpec {
         // One second of grace makes deletion take four (measured); the agent has nothing to finish.
         termination_grace_period_seconds: Some(0),
         host_network: (options.tier != Tier::Pod).then_some(true),
+        // Networks of other pods are entered by way of their processes.
+        host_pid: is_privileged(options).then_some(true),
         security_context: Some(PodSecurityContext {
             run_as_non_root: Some(!is_privileged(options)),
             run_as_user: Some(user),

@@ -26,7 +26,7 @@ pub(crate) async fn run(connection: &ConnectionArgs, wanted: &Diagnose, run: &Ru
 /// `kubectl netcheck node`: what nodes show by themselves.
 pub(crate) async fn node(connection: &ConnectionArgs, wanted: &Diagnose, run: &Run) -> Result<u8, Failure> {
     let of_nodes = |check: &Check| {
-        let read = |need: &Need| matches!(need, Need::NodeNetwork | Need::NodeAccess);
+        let read = |need: &Need| matches!(need, Need::NodeNetwork | Need::NodeAccess | Need::PodNetworks);
         check.needs.iter().all(read)
     };
     Box::pin(selected("node", &of_nodes, connection, wanted, run)).await
@@ -103,7 +103,8 @@ async fn observe(
     let nodes = session.nodes();
     let any = needs.contains(&Need::Mesh) || needs.contains(&Need::Services);
     let wanted_reads = reading(wanted, &needs);
-    let looked = node_reading::around(&mut session, choice, &wanted_reads, async |session| {
+    let pods = needs.contains(&Need::PodNetworks);
+    let looked = node_reading::around(&mut session, choice, &wanted_reads, pods, async |session| {
         if !any {
             return Ok((None, None));
         }
@@ -117,6 +118,7 @@ async fn observe(
     let mut observation = session.finish(placement)?;
     observation.node_reading = Some(read.reading);
     observation.node_evidence = read.evidence;
+    observation.node_pods = read.pods;
     observation.policy = facts.policy;
     if let Some(services) = facts.services {
         observation.reach = Some(services.reach(vec![Topic::Service], &reach));
@@ -133,7 +135,8 @@ async fn observe(
 
 /// How far nodes are read: not at all where no selected check needs it.
 fn reading(wanted: &Diagnose, needs: &BTreeSet<Need>) -> NodeReading {
-    let network = needs.contains(&Need::NodeNetwork) || needs.contains(&Need::NodeAccess);
+    let of_nodes = [Need::NodeNetwork, Need::NodeAccess, Need::PodNetworks];
+    let network = of_nodes.iter().any(|need| needs.contains(need));
     NodeReading {
         node_access: wanted.reading.node_access && network,
         host_network: wanted.reading.host_network && network,

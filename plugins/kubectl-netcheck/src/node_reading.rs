@@ -1,11 +1,13 @@
 //! Reads nodes before and after what is done between: starting a pod in the pod network can repair a node, so that the
 //! first look comes before that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Instant;
 
+use cluster::Cluster;
 use futures::future::join_all;
-use observation::{NodeEvidence, NodeReads, NodeTier, Place};
+use observation::{NodeEvidence, NodePod, NodeReads, NodeTier, Place, PodNetworks};
 use plugin::Failure;
 use probe::{NodeTarget, ProbeError, ProbeRun, Tier};
 use report::{Gap, GapReason, Observed};
@@ -20,6 +22,8 @@ pub(crate) struct NodesRead {
     pub(crate) reading: Observed<()>,
     /// By their names.
     pub(crate) evidence: BTreeMap<String, Observed<NodeEvidence>>,
+    /// The pods of the nodes, where their networks were to be read.
+    pub(crate) pods: Option<Observed<Vec<NodePod>>>,
 }
 
 /// The tier that the user allows, or why none.
@@ -38,7 +42,8 @@ pub(crate) fn tier(wanted: &NodeReading) -> Observed<Tier> {
     }
 }
 
-/// Reads the chosen nodes, does the work, and reads them again. The work is done whether or not they can be read.
+/// Reads the chosen nodes, does the work, and reads them again. The work is done whether or not they can be read. With
+/// `pods` the networks of their pods are read as well, where the tier allows it.
 ///
 /// # Errors
 /// Those of the work, and when the user stopped it.
@@ -46,11 +51,13 @@ pub(crate) async fn around<T>(
     session: &mut Session<'_>,
     choice: NodeChoice<'_>,
     wanted: &NodeReading,
+    pods: bool,
     work: impl AsyncFnOnce(&mut Session<'_>) -> Result<T, Failure>,
 ) -> Result<(NodesRead, T), Failure> {
     let nothing = |reading| NodesRead {
         reading,
         evidence: BTreeMap::new(),
+        pods: None,
     };
     let targets: Vec<NodeTarget> = match &session.nodes {
         Observed::Seen(reads) => select(reads, choice)?.into_iter().map(target).collect(),
@@ -66,26 +73,40 @@ pub(crate) async fn around<T>(
     let options = session.options.clone().on_host(tier);
     let (cluster, spinner) = (session.cluster.clone(), session.spinner.clone());
     let token = session.run.interrupt.token();
+    let pods = pods && tier == Tier::Privileged;
+    let names: Vec<String> = targets.iter().map(|target| target.name.clone()).collect();
     let mut work = Some(work);
     let finished = probe::with_probes(&cluster, &options, &targets, token, &spinner, async |hosts| {
         spinner.say("reading the nodes' networks");
         let began = Instant::now();
         let before = read_all(hosts, tier).await;
+        let networks = if pods {
+            Some(read_pods(&cluster, hosts, &names).await)
+        } else {
+            None
+        };
         session.phases.push(phase("read nodes", began.elapsed()));
         let work = work.take().expect("the work is done once");
         let value = work(session).await;
         spinner.say("reading the nodes' networks again");
         let after = read_all(hosts, tier).await;
-        (before, after, value)
+        (before, after, networks, value)
     });
     match finished.await {
         Ok(finished) => {
             plugin::report_removal(&finished.removal);
-            let (before, after, value) = finished.value;
-            let evidence = evidence(&finished.placement.nodes, tier, before, after);
+            let (before, after, networks, value) = finished.value;
+            let mut evidence = evidence(&finished.placement.nodes, tier, before, after);
+            let (pods, networks) = networks.unzip();
+            for (node, networks) in networks.into_iter().flatten() {
+                if let Some(Observed::Seen(evidence)) = evidence.get_mut(&node) {
+                    evidence.pods = Some(networks);
+                }
+            }
             let read = NodesRead {
                 reading: Observed::Seen(()),
                 evidence,
+                pods,
             };
             Ok((read, value?))
         }
@@ -101,14 +122,45 @@ pub(crate) async fn around<T>(
     }
 }
 
+/// The nodes with a probe pod that runs.
+fn ready(hosts: &ProbeRun) -> impl Iterator<Item = &String> {
+    let places = hosts.placement().nodes.iter();
+    places
+        .filter(|(_, place)| matches!(place, Place::Ready(_)))
+        .map(|(node, _)| node)
+}
+
 async fn read_all(hosts: &ProbeRun, tier: Tier) -> BTreeMap<String, Observed<NodeReads>> {
-    let there = hosts
-        .placement()
-        .nodes
-        .iter()
-        .filter(|(_, place)| matches!(place, Place::Ready(_)));
-    let reads = there.map(|(node, _)| async move { (node.clone(), hosts.read_node(node, tier).await) });
+    let reads = ready(hosts).map(|node| async move { (node.clone(), hosts.read_node(node, tier).await) });
     join_all(reads).await.into_iter().collect()
+}
+
+/// The networks of the pods of all nodes, and the pods that were there all the while.
+async fn read_pods(
+    cluster: &Cluster,
+    hosts: &ProbeRun,
+    nodes: &[String],
+) -> (Observed<Vec<NodePod>>, BTreeMap<String, Observed<PodNetworks>>) {
+    let before = cluster.node_pods(nodes).await;
+    let reads = ready(hosts).map(|node| async move { (node.clone(), hosts.read_pods(node).await) });
+    let networks = join_all(reads).await.into_iter().collect();
+    let after = cluster.node_pods(nodes).await;
+    let pods = match (before, after) {
+        (Observed::Seen(before), Observed::Seen(after)) => Observed::Seen(lasting(before, &after)),
+        (Observed::Unseen(gap), _) | (_, Observed::Unseen(gap)) => Observed::Unseen(gap),
+    };
+    (pods, networks)
+}
+
+/// Those of the first list that are in the second, with the same addresses.
+fn lasting(before: Vec<NodePod>, after: &[NodePod]) -> Vec<NodePod> {
+    let still: BTreeSet<(&str, &[IpAddr])> = after
+        .iter()
+        .map(|pod| (pod.uid.as_str(), pod.addresses.as_slice()))
+        .collect();
+    let mut pods = before;
+    pods.retain(|pod| still.contains(&(pod.uid.as_str(), pod.addresses.as_slice())));
+    pods
 }
 
 fn evidence(
@@ -129,6 +181,7 @@ fn evidence(
                 tier,
                 before,
                 after: after.remove(node).and_then(|after| after.seen().cloned()),
+                pods: None,
             }),
         };
         Some((node.clone(), seen))

@@ -15,6 +15,8 @@ pub(super) enum Layer {
     Forwarding,
     /// The way to one other node.
     Way,
+    /// One pod's own end.
+    Pod,
     /// Packets of some size, or some of them.
     Size,
     /// Rules that are meant to stop packets.
@@ -48,6 +50,10 @@ const LAYERS: &[(&str, Layer)] = &[
     ("cni-fdb", Layer::Way),
     ("net-rpf", Layer::Way),
     ("net-n-defrt", Layer::Way),
+    ("net-pod-if", Layer::Pod),
+    ("net-pod-rt", Layer::Pod),
+    ("cni-dup-ip", Layer::Pod),
+    ("cni-dup-mac", Layer::Pod),
     ("net-mtu-pmtud", Layer::Size),
     ("net-mtu", Layer::Size),
     ("net-loss", Layer::Size),

@@ -30,6 +30,13 @@ const LOOK_ALIKES: &[(&str, &[&str])] = &[
     ("net-egr-masq", &["net-n-defrt", "net-forward", "net-ipfwd"]),
     ("net-egr-overmasq", &["net-egr-masq"]),
     ("net-n-defrt", &["net-egr-masq", "ep-rule-hook"]),
+    ("net-pod-if", &["cni-bridge", "cni-dup-ip", "net-fw-input-cni"]),
+    (
+        "net-pod-rt",
+        &["net-pod-if", "net-n-defrt", "net-ipfwd", "net-egr-masq"],
+    ),
+    ("cni-dup-ip", &["cni-dup-mac", "net-pod-if", "net-forward"]),
+    ("cni-dup-mac", &["cni-dup-ip", "net-pod-if", "net-forward"]),
     ("net-mtu", &["net-loss", "cni-encap-port"]),
     ("net-loss", &["net-mtu", "net-ct-full"]),
     ("net-brnf", &["ep-rule-missing", "ep-rule-hook", "net-forward"]),

@@ -13,6 +13,8 @@ pub enum Need {
     NodeNetwork,
     /// Rules and files of nodes, which take a privileged pod.
     NodeAccess,
+    /// The networks of the pods of nodes, which take a privileged pod too.
+    PodNetworks,
     /// Services and their endpoints, and probes of them.
     Services,
     /// Probes of what lies outside of the cluster.
@@ -29,7 +31,7 @@ impl Need {
         match self {
             Self::Mesh => "probe pods",
             Self::NodeNetwork => "host network",
-            Self::NodeAccess => "node access",
+            Self::NodeAccess | Self::PodNetworks => "node access",
             Self::Services => "services",
             Self::Egress => "egress",
             Self::ControlPlane => "control plane",

@@ -8,7 +8,6 @@ const RULES: &str = "needs the packet rules of nodes, which this check does not 
 const SERVICE: &str = "needs probes to Services, which are not planned yet";
 const TABLE: &str = "needs the connection-tracking table and its counters of nodes";
 const OBJECTS: &str = "needs API objects that an observation does not hold yet";
-const PATH: &str = "needs the network namespace of an existing pod to be read";
 const MEASURED: &str = "needs measurements over time, which no command takes yet";
 
 #[rustfmt::skip]
@@ -20,8 +19,8 @@ pub(super) const ROWS: &[Row] = &[
     held("net-all", "one command looks at all that is cheap", "`kubectl netcheck diagnose`"),
     made("net-probe-pod", "a probe pod runs on every node that was asked for"),
     made("net-preflight-pod", "the pod asked about runs and has an address"),
-    wanted("net-pod-if", "the pod's own interface is up and holds the pod's address", PATH),
-    wanted("net-pod-rt", "the pod has a default route by way of its CNI's gateway", PATH),
+    made("net-pod-if", "the pod's own interface is up and holds the pod's address"),
+    made("net-pod-rt", "the pod has a default route by way of its CNI's gateway"),
     wanted("net-gw", "a pod reaches its gateway and its own node", "needs probes from pods to their gateway and node"),
     made("net-p2p-tcp", "TCP connects between pods and carries data"),
     made("net-p2p-udp", "UDP is answered between pods"),

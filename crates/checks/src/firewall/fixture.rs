@@ -290,5 +290,6 @@ fn evidence(index: u8, save: &str, nft: &str) -> NodeEvidence {
             clock_ahead_ms: Observed::Unseen(gap("the clock")),
         },
         after: None,
+        pods: None,
     }
 }

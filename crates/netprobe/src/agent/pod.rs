@@ -150,9 +150,13 @@ mod tests {
             format!("5:memory:/kubepods/burstable/pod{UID}/0f0f\n0::/\n"),
             format!("0::/kubepods/pod{UID}/0f0f\n"),
             // systemd: containerd, CRI-O, and a kubelet in a container.
-            format!("0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{slice}.slice/cri-containerd-0f0f.scope\n"),
+            format!(
+                "0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{slice}.slice/cri-containerd-0f0f.scope\n"
+            ),
             format!("0::/kubepods.slice/kubepods-pod{slice}.slice/crio-0f0f.scope/container\n"),
-            format!("0::/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod{slice}.slice/cri-containerd-0f0f.scope\n"),
+            format!(
+                "0::/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod{slice}.slice/cri-containerd-0f0f.scope\n"
+            ),
             // From a control group namespace of its own.
             format!("0::/../../kubepods-besteffort-pod{slice}.slice/cri-containerd-0f0f.scope\n"),
         ] {

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use observation::{Conntrack, Listener};
 use report::Observed;
 
-use super::{Answers, COUNTERS, SOCKETS, SYSCTLS, id};
+use super::{Answers, COUNTERS, SYSCTLS, id};
 
 /// Kernel settings by their names, as `net.ipv4.ip_forward`. What may not be read is left out, as `sysctl -a` does.
 pub(super) fn sysctls(answers: &Answers<'_>) -> Observed<BTreeMap<String, String>> {
@@ -123,33 +123,32 @@ fn per_processor(text: &str) -> BTreeMap<String, u64> {
     sums
 }
 
-/// `TCP_LISTEN`, and for UDP the state of a socket that is not connected.
-const LISTENS: &str = "0A";
-const UNCONNECTED: &str = "07";
-
+/// The agent has left out of each table what does not listen. A table that could not be read whole is not an empty one.
 pub(super) fn listeners(answers: &Answers<'_>) -> Observed<Vec<Listener>> {
-    answers.texts(id::SOCKETS, SOCKETS.len(), "sockets").map(|files| {
-        let mut listeners = Vec::new();
-        for (path, text) in &files {
-            let Some(text) = text.seen() else { continue };
-            let protocol = if path.contains("tcp") { "tcp" } else { "udp" };
-            let state = if protocol == "tcp" { LISTENS } else { UNCONNECTED };
-            listeners.extend(text.lines().skip(1).filter_map(|line| {
-                let mut words = line.split_whitespace().skip(1);
-                let local = words.next()?;
-                let is = words.nth(1)?;
-                let (address, port) = local.split_once(':')?;
-                (is == state).then_some(Listener {
-                    protocol: protocol.to_owned(),
-                    address: address_of_hex(address)?,
-                    port: u16::from_str_radix(port, 16).ok()?,
-                })
-            }));
-        }
-        listeners.sort();
-        listeners.dedup();
-        listeners
-    })
+    let files = match answers.texts(id::SOCKETS, 1, "sockets that listen") {
+        Observed::Seen(files) => files,
+        Observed::Unseen(gap) => return Observed::Unseen(gap),
+    };
+    let mut listeners = Vec::new();
+    for (path, text) in files {
+        let text = match text {
+            Observed::Seen(text) => text,
+            Observed::Unseen(gap) => return Observed::Unseen(gap),
+        };
+        let protocol = if path.contains("tcp") { "tcp" } else { "udp" };
+        listeners.extend(text.lines().skip(1).filter_map(|line| {
+            let local = line.split_whitespace().nth(1)?;
+            let (address, port) = local.split_once(':')?;
+            Some(Listener {
+                protocol: protocol.to_owned(),
+                address: address_of_hex(address)?,
+                port: u16::from_str_radix(port, 16).ok()?,
+            })
+        }));
+    }
+    listeners.sort();
+    listeners.dedup();
+    Observed::Seen(listeners)
 }
 
 /// Words of 32 bits in the order of the processor, which is little-endian on all that the agent runs on.
