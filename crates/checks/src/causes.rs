@@ -186,6 +186,13 @@ fn accounts_for(cause: &Candidate<'_>, candidate: &Candidate<'_>, is_new: bool) 
     if is_new || cause.layer > candidate.layer {
         return false;
     }
+    // What probes say of a pod follows from what was read in it.
+    if let Breaks::Pods { pods } = &cause.breaks
+        && cause.layer < candidate.layer
+        && pods.contains(&higher.subject)
+    {
+        return true;
+    }
     let shares = candidate
         .explained
         .intersection(&cause.explained)

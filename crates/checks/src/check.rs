@@ -1,6 +1,6 @@
 mod needs;
 
-use report::{Finding, Gap, GapReason};
+use report::{Finding, Gap, GapReason, Subject};
 
 use crate::cni;
 use crate::control;
@@ -67,6 +67,11 @@ pub enum Breaks {
         /// The other end; `None` for all.
         peer: Option<String>,
     },
+    /// What is tried of some pods, by the subjects of findings about them; none of the mesh.
+    Pods {
+        /// As kubectl prints them.
+        pods: Vec<Subject>,
+    },
     /// None of the mesh: it breaks something else.
     Nothing,
 }
@@ -85,7 +90,7 @@ impl Breaks {
                     |one: &str, other: &str| one == node && peer.as_ref().is_none_or(|peer| peer == other);
                 large && source != target && (ends(source, target) || ends(target, source))
             }
-            Self::Nothing => false,
+            Self::Pods { .. } | Self::Nothing => false,
         }
     }
 }
@@ -118,6 +123,18 @@ impl Judgement {
             gaps: vec![gap.clone()],
             ..Self::default()
         }
+    }
+
+    /// Both as one, where neither was skipped.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        let offset = self.findings.len();
+        self.findings.extend(other.findings);
+        self.gaps.extend(other.gaps);
+        let breaks = other.breaks.into_iter();
+        self.breaks
+            .extend(breaks.map(|(index, breaks)| (index + offset, breaks)));
+        self.skipped = self.skipped.or(other.skipped);
+        self
     }
 
     /// The command was about something else: the report does not mention the check at all.

@@ -26,7 +26,7 @@ pub(crate) struct Nodes<'a> {
     pub(crate) evidence: BTreeMap<&'a str, &'a NodeEvidence>,
     objects: BTreeMap<&'a str, &'a Node>,
     /// Nodes that were to be read and were not.
-    gaps: Vec<Gap>,
+    pub(crate) gaps: Vec<Gap>,
     /// The pod networks, and whose they are.
     networks: Vec<(IpNet, &'a Node)>,
     /// The main routing tables, in the order in which the kernel chooses: the longest prefix, then the smallest metric.

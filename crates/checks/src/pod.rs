@@ -13,25 +13,25 @@ use std::net::IpAddr;
 use observation::{Link, NodePod, PodNetwork};
 use report::{Evidence, Gap, GapReason, Observed};
 
-use crate::check::Judgement;
+use crate::check::{Breaks, Judgement};
 use crate::nodes::Nodes;
 use crate::shell::{on_node, word};
 use crate::view::View;
 
 /// The pods of the nodes that were read, each with its network.
 #[derive(Debug)]
-pub(crate) struct Pods<'a> {
+struct Pods<'a> {
     /// Joined by the uid: two pods may have the same address.
-    pub(crate) seen: Vec<Inside<'a>>,
+    seen: Vec<Inside<'a>>,
     /// What was not seen of others.
-    pub(crate) gaps: Vec<Gap>,
+    gaps: Vec<Gap>,
 }
 
 /// A pod, and what its network shows.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Inside<'a> {
-    pub(crate) pod: &'a NodePod,
-    pub(crate) network: &'a PodNetwork,
+struct Inside<'a> {
+    pod: &'a NodePod,
+    network: &'a PodNetwork,
 }
 
 /// What it takes to look into networks of pods.
@@ -41,18 +41,37 @@ fn not_allowed() -> Judgement {
     )
 }
 
+/// Judges one part of the networks of all pods. Where it was not read the gaps say so, and where nothing of any pod could be
+/// read, or the rights of the run do not reach so far, there is nothing to find.
+fn in_pods<'a, T: 'a>(
+    view: &View<'a>,
+    part: impl Fn(&'a PodNetwork) -> &'a Observed<T>,
+    find: impl FnOnce(&Nodes<'a>, &[(Inside<'a>, &'a T)], &mut Judgement),
+) -> Judgement {
+    let read = match &view.read_nodes {
+        Ok(nodes) => Pods::of(view, nodes).map(|pods| (nodes, pods)),
+        Err(judgement) => return judgement.clone(),
+    };
+    match read {
+        Ok((nodes, mut pods)) => {
+            let parts = pods.part(part);
+            let mut judgement = Judgement {
+                gaps: pods.gaps,
+                ..Judgement::default()
+            };
+            find(nodes, &parts, &mut judgement);
+            judgement
+        }
+        Err(judgement) => judgement,
+    }
+}
+
 impl<'a> Pods<'a> {
     /// The pods whose networks were read, or the judgement of a check that needs them and has none.
-    pub(crate) fn of(view: &View<'a>) -> Result<Self, Judgement> {
-        let nodes = Nodes::of(view)?;
+    fn of(view: &View<'a>, nodes: &Nodes<'a>) -> Result<Self, Judgement> {
         let listed = match &view.observation.node_pods {
             None => return Err(not_allowed()),
-            Some(Observed::Unseen(gap)) => {
-                return Err(Judgement {
-                    gaps: vec![gap.clone()],
-                    ..Judgement::default()
-                });
-            }
+            Some(Observed::Unseen(gap)) => return Err(Judgement::unread(gap)),
             Some(Observed::Seen(pods)) => pods,
         };
         let mut pods = Self {
@@ -161,4 +180,11 @@ fn recreate(pod: &NodePod) -> String {
 fn later<'a>(one: Inside<'a>, other: Inside<'a>) -> Inside<'a> {
     let key = |inside: &Inside<'a>| (inside.pod.created.clone(), inside.pod.subject().to_string());
     if key(&one) > key(&other) { one } else { other }
+}
+
+/// What is tried of these pods fails.
+fn breaks(pods: &[Inside<'_>]) -> Breaks {
+    Breaks::Pods {
+        pods: pods.iter().map(|inside| inside.pod.subject()).collect(),
+    }
 }

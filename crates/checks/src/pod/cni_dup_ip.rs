@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use observation::Link;
 use report::{Finding, Severity};
 
-use super::{Inside, Pods, has, later, recreate};
-use crate::check::{Breaks, Check, Judgement, Need};
+use super::{Inside, breaks, has, in_pods, later, recreate};
+use crate::check::{Check, Judgement, Need};
 use crate::nodes::Nodes;
 use crate::shell::on_node;
 use crate::view::View;
@@ -19,54 +20,43 @@ pub(crate) static CHECK: Check = Check {
 };
 
 fn judge(view: &View<'_>) -> Judgement {
-    let mut pods = match Pods::of(view) {
-        Ok(pods) => pods,
-        Err(judgement) => return judgement,
-    };
-    let parts = pods.part(|network| &network.links);
-    let mut judgement = Judgement {
-        gaps: pods.gaps,
-        ..Judgement::default()
-    };
-    let Ok(nodes) = Nodes::of(view) else {
-        return judgement;
-    };
+    in_pods(view, |network| &network.links, find)
+}
+
+fn find(nodes: &Nodes<'_>, parts: &[(Inside<'_>, &Vec<Link>)], judgement: &mut Judgement) {
     let mut owners: BTreeMap<IpAddr, Inside<'_>> = BTreeMap::new();
-    for (inside, _) in &parts {
+    for (inside, _) in parts {
         for address in &inside.pod.addresses {
+            let Some(owner) = owners.insert(*address, *inside) else {
+                continue;
+            };
             // Both are told to have it: the one that came later is told to be wrong.
-            match owners.get(address) {
-                Some(owner) => {
-                    let wrong = later(*owner, *inside);
-                    let right = if wrong.pod.uid == inside.pod.uid {
-                        *owner
-                    } else {
-                        *inside
-                    };
-                    owners.insert(*address, right);
-                    judgement.cause(given_twice(wrong, right, *address), Breaks::Nothing);
-                }
-                None => {
-                    owners.insert(*address, *inside);
-                }
-            }
+            let wrong = later(owner, *inside);
+            let right = if wrong.pod.uid == inside.pod.uid {
+                owner
+            } else {
+                *inside
+            };
+            owners.insert(*address, right);
+            judgement.cause(given_twice(wrong, right, *address), breaks(&[wrong, right]));
         }
     }
     for (address, owner) in &owners {
-        for (inside, links) in &parts {
+        for (inside, links) in parts {
             let is_own = inside.pod.uid == owner.pod.uid || inside.pod.addresses.contains(address);
             if !is_own && links.iter().any(|link| has(link, *address)) {
-                judgement.cause(taken(*inside, *owner, *address, &nodes), Breaks::Nothing);
+                let finding = taken(*inside, *owner, *address, nodes);
+                judgement.cause(finding, breaks(&[*inside, *owner]));
             }
         }
         for node in nodes.evidence.keys() {
             let links = nodes.links(node).into_iter().flatten();
             for link in links.filter(|link| has(link, *address)) {
-                judgement.cause(of_node(node, &link.name, *owner, *address), Breaks::Nothing);
+                let finding = of_node(node, &link.name, *owner, *address);
+                judgement.cause(finding, breaks(&[*owner]));
             }
         }
     }
-    judgement
 }
 
 /// The CNI gave two pods the same.
@@ -83,7 +73,6 @@ fn given_twice(wrong: Inside<'_>, right: Inside<'_>, address: IpAddr) -> Finding
         .evidence
         .push(right.shows(format!("{owner} has {address} too"), "ip address"));
     finding.hint = Some(recreate(wrong.pod));
-    finding.explains = vec!["net-svc-ratio".to_owned()];
     finding
 }
 
@@ -105,7 +94,6 @@ fn taken(wrong: Inside<'_>, owner: Inside<'_>, address: IpAddr, nodes: &Nodes<'_
         .push(owner.shows(format!("{of} has {address}, as the API says"), "ip address"));
     finding.evidence.extend(sent_to(wrong, address, nodes));
     finding.hint = Some(recreate(wrong.pod));
-    finding.explains = vec!["net-svc-ratio".to_owned()];
     finding
 }
 
@@ -146,7 +134,6 @@ fn of_node(node: &str, device: &str, owner: Inside<'_>, address: IpAddr) -> Find
         .evidence
         .push(owner.shows(format!("{of} has {address} too"), "ip address"));
     finding.hint = Some(recreate(owner.pod));
-    finding.explains = vec!["net-svc-ratio".to_owned()];
     finding
 }
 

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use observation::Link;
 use report::{Evidence, Finding, Severity, Subject};
 
-use super::{Inside, Pods, later, recreate};
+use super::{Inside, breaks, in_pods, later, recreate};
 use crate::check::{Breaks, Check, Judgement, Need};
 use crate::nodes::Nodes;
 use crate::shell::on_node;
@@ -20,40 +20,38 @@ pub(crate) static CHECK: Check = Check {
 };
 
 fn judge(view: &View<'_>) -> Judgement {
-    let nodes = match Nodes::of(view) {
-        Ok(nodes) => nodes,
-        Err(judgement) => return judgement,
-    };
-    let mut judgement = Judgement::default();
-    tunnels(&nodes, &mut judgement);
-    let mut pods = match Pods::of(view) {
-        Ok(pods) => pods,
-        // What was seen of tunnels counts, whatever is not allowed.
-        Err(_) if !judgement.findings.is_empty() => return judgement,
-        Err(judgement) => return judgement,
-    };
-    let parts = pods.part(|network| &network.links);
-    judgement.gaps.extend(pods.gaps);
-    let mut by_port: BTreeMap<(&str, &str, &str), (Inside<'_>, &Link)> = BTreeMap::new();
-    for (inside, links) in &parts {
+    let mut tunnels = Judgement::default();
+    if let Ok(nodes) = &view.read_nodes {
+        ends(nodes, &mut tunnels);
+    }
+    let pods = in_pods(view, |network| &network.links, find);
+    // What was seen of tunnels counts, whatever is not allowed.
+    if pods.skipped.is_some() && !tunnels.findings.is_empty() {
+        return tunnels;
+    }
+    tunnels.and(pods)
+}
+
+fn find(nodes: &Nodes<'_>, parts: &[(Inside<'_>, &Vec<Link>)], judgement: &mut Judgement) {
+    let mut known: BTreeMap<(&str, &str, &str), (Inside<'_>, &Link)> = BTreeMap::new();
+    for (inside, links) in parts {
         for link in *links {
             let node = inside.pod.node.as_str();
-            let (Some(bridge), Some(mac)) = (bridge_of(&nodes, node, link), link.mac.as_deref()) else {
+            let (Some(bridge), Some(mac)) = (bridge_of(nodes, node, link), link.mac.as_deref()) else {
                 continue;
             };
-            match by_port.get(&(node, bridge, mac)) {
+            match known.get(&(node, bridge, mac)) {
                 Some((other, theirs)) if other.pod.uid != inside.pod.uid => {
                     let finding = shared((*inside, link), (*other, theirs), bridge, mac);
-                    judgement.cause(finding, Breaks::Nothing);
+                    judgement.cause(finding, breaks(&[*inside, *other]));
                 }
                 Some(_) => {}
                 None => {
-                    by_port.insert((node, bridge, mac), (*inside, link));
+                    known.insert((node, bridge, mac), (*inside, link));
                 }
             }
         }
     }
-    judgement
 }
 
 /// The bridge on the node that the peer of a pod's interface is a port of.
@@ -94,20 +92,19 @@ fn shared(one: (Inside<'_>, &Link), other: (Inside<'_>, &Link), bridge: &str, ma
     );
     finding.evidence.push(shows(right));
     finding.hint = Some(recreate(wrong.0.pod));
-    finding.explains = vec!["net-svc-ratio".to_owned()];
     finding
 }
 
 /// Ends of the tunnel of two nodes with one address.
-fn tunnels(nodes: &Nodes<'_>, judgement: &mut Judgement) {
-    let mut ends: BTreeMap<&str, (&str, &Link)> = BTreeMap::new();
+fn ends(nodes: &Nodes<'_>, judgement: &mut Judgement) {
+    let mut first: BTreeMap<&str, (&str, &Link)> = BTreeMap::new();
     for node in nodes.evidence.keys() {
         let Some((link, _)) = nodes.tunnel(node) else {
             continue;
         };
         let Some(mac) = link.mac.as_deref() else { continue };
-        let Some((other, theirs)) = ends.get(mac) else {
-            ends.insert(mac, (node, link));
+        let Some((other, theirs)) = first.get(mac) else {
+            first.insert(mac, (node, link));
             continue;
         };
         let shows = |node: &str, link: &Link| {

@@ -1,8 +1,8 @@
 use observation::Link;
 use report::{Evidence, Finding, Severity};
 
-use super::{Inside, Pods, recreate};
-use crate::check::{Breaks, Check, Judgement, Need};
+use super::{Inside, breaks, in_pods, recreate};
+use crate::check::{Check, Judgement, Need};
 use crate::view::View;
 
 /// The interface by which a pod is reached is up, and has the address that the API shows. A pod that hands its address on
@@ -15,21 +15,17 @@ pub(crate) static CHECK: Check = Check {
 };
 
 fn judge(view: &View<'_>) -> Judgement {
-    let mut pods = match Pods::of(view) {
-        Ok(pods) => pods,
-        Err(judgement) => return judgement,
-    };
-    let parts = pods.part(|network| &network.links);
-    let mut judgement = Judgement {
-        gaps: pods.gaps,
-        ..Judgement::default()
-    };
-    for (inside, links) in parts {
-        if let Some(finding) = find(inside, links) {
-            judgement.cause(finding, Breaks::Nothing);
-        }
-    }
-    judgement
+    in_pods(
+        view,
+        |network| &network.links,
+        |_, parts, judgement| {
+            for (inside, links) in parts {
+                if let Some(finding) = find(*inside, links) {
+                    judgement.cause(finding, breaks(&[*inside]));
+                }
+            }
+        },
+    )
 }
 
 fn find(inside: Inside<'_>, links: &[Link]) -> Option<Finding> {
@@ -49,7 +45,7 @@ fn find(inside: Inside<'_>, links: &[Link]) -> Option<Finding> {
         let mut finding = Finding::new(CHECK.id, Severity::Error, name.clone(), summary, evidence);
         finding.hint = Some(recreate(inside.pod));
         // Without its interface a pod has none of the routes that lead there.
-        finding.explains = ["net-pod-rt", "net-svc-ratio"].map(str::to_owned).to_vec();
+        finding.explains = vec!["net-pod-rt".to_owned()];
         finding
     };
     match (primary, missing) {

@@ -4,9 +4,9 @@ use ipnet::IpNet;
 use observation::Route;
 use report::{Family, Finding, Severity};
 
-use super::{Inside, Pods, recreate};
-use crate::check::{Breaks, Check, Judgement, Need};
-use crate::nodes::{majority, shown};
+use super::{Inside, breaks, in_pods, recreate};
+use crate::check::{Check, Judgement, Need};
+use crate::nodes::{Nodes, majority, shown};
 use crate::view::View;
 
 /// Without a default route a pod reaches what is on its own link and nothing else, at once and with "network is
@@ -19,15 +19,10 @@ pub(crate) static CHECK: Check = Check {
 };
 
 fn judge(view: &View<'_>) -> Judgement {
-    let mut pods = match Pods::of(view) {
-        Ok(pods) => pods,
-        Err(judgement) => return judgement,
-    };
-    let parts = pods.part(|network| &network.routes);
-    let mut judgement = Judgement {
-        gaps: pods.gaps,
-        ..Judgement::default()
-    };
+    in_pods(view, |network| &network.routes, find)
+}
+
+fn find(_: &Nodes<'_>, parts: &[(Inside<'_>, &Vec<Route>)], judgement: &mut Judgement) {
     for family in [Family::IPv4, Family::IPv6] {
         let of_family = parts
             .iter()
@@ -38,15 +33,16 @@ fn judge(view: &View<'_>) -> Judgement {
                 default: default(routes, family),
             })
             .collect();
-        let findings = ways.iter().filter_map(|way| match way.default {
-            None => missing(way, &ways, family),
-            Some(route) => astray(way, route, &ways, family),
-        });
-        for finding in findings {
-            judgement.cause(finding, Breaks::Nothing);
+        for way in &ways {
+            let finding = match way.default {
+                None => missing(way, &ways, family),
+                Some(route) => astray(way, route, &ways, family),
+            };
+            if let Some(finding) = finding {
+                judgement.cause(finding, breaks(&[way.inside]));
+            }
         }
     }
-    judgement
 }
 
 /// The way out of a pod.
@@ -85,7 +81,6 @@ fn missing(way: &Way<'_>, all: &[Way<'_>], family: Family) -> Option<Finding> {
         command,
     ));
     finding.hint = Some(recreate(way.inside.pod));
-    finding.explains = vec!["net-svc-ratio".to_owned()];
     Some(finding)
 }
 
