@@ -46,9 +46,9 @@ pub use guide::{Guide, UnknownId, guide};
 pub use judge::{JudgeOptions, judge, judge_selected};
 pub use plan::{MeshOptions, MeshPlan, PlannedCell, SourcePlan, plan_mesh};
 pub use reach::{
-    EgressTarget, Place as ReachPlace, ReachOptions, ReachPlan, ServiceDepth, SourceTries, Wanted, assemble,
-    dns_service, fold_reach, plan_control_plane, plan_controls, plan_egress, plan_performance, plan_services,
-    ready_endpoints,
+    Effort, EgressTarget, Place as ReachPlace, ReachOptions, ReachPlan, ServiceDepth, SourceTries, Wanted,
+    assemble, dns_service, fold_reach, plan_control_plane, plan_controls, plan_egress, plan_performance,
+    plan_services, ready_endpoints,
 };
 pub use suggestion::{policy_question_missing, suggested_policies};
 pub use view::View;

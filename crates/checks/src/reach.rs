@@ -10,8 +10,8 @@ mod services;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use netprobe::{Kind, Plan, Probe, Retry, WIRE_VERSION};
-use observation::{Attempt, Expected, Purpose, Source};
+use netprobe::{Kind, Outcome, Plan, Probe, Retry, Sample, WIRE_VERSION};
+use observation::{Attempt, Cell, Expected, Mesh, Purpose, Source};
 use report::{Family, Subject};
 
 pub use control::plan_control_plane;
@@ -116,7 +116,58 @@ pub struct Place {
     pub source: Source,
     /// Its own addresses: what is of another family is not tried from there.
     pub addresses: Vec<IpAddr>,
+    /// How hard it tries.
+    pub effort: Effort,
 }
+
+/// How hard one source tries, which depends on what is known of its ways before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Effort {
+    /// As the options say.
+    #[default]
+    Full,
+    /// Much of what it tries is going to be silent, for a reason that is known: so few times that silence costs one
+    /// timeout, and nothing again.
+    Brief,
+}
+
+impl Effort {
+    /// How hard the probe pod of a node is to try after the mesh: whoever heard nothing of some pod there, or of whom
+    /// nothing is known, is not sent to wait for the same silence again behind every Service.
+    pub fn after(mesh: &Mesh, node: &str) -> Self {
+        let is_silent = |cell: &Cell| {
+            let silent = |sample: &Sample| matches!(sample.outcome, Outcome::TimedOut { .. });
+            cell.source == node
+                && matches!(cell.kind, Kind::Tcp)
+                && !cell.samples.is_empty()
+                && cell.samples.iter().all(silent)
+        };
+        if mesh.cells.iter().any(is_silent) {
+            Self::Brief
+        } else {
+            Self::Full
+        }
+    }
+
+    /// The options of a source.
+    fn of(self, options: &ReachOptions) -> ReachOptions {
+        match self {
+            Self::Full => options.clone(),
+            Self::Brief => ReachOptions {
+                count: options.count.min(BRIEF_TRIES),
+                series: BRIEF_TRIES,
+                concurrency: options.concurrency.max(BRIEF_CONCURRENCY),
+                retries: 0,
+                ..options.clone()
+            },
+        }
+    }
+}
+
+/// So often does a source try that expects silence: once could meet the one endpoint that it does not reach.
+const BRIEF_TRIES: u32 = 2;
+/// So many such tries may be under way at once: what is silent overruns nobody.
+const BRIEF_CONCURRENCY: u32 = 48;
 
 /// Puts together what each source is to try. Tries of the same are a few series side by side.
 /// The same input always gives the same plan.
@@ -124,6 +175,7 @@ pub fn assemble(run: &str, places: &[Place], wanted: &[Wanted], options: &ReachO
     let mut sources = BTreeMap::new();
     for place in places {
         let has = |family| place.addresses.iter().any(|own| Family::of(*own) == family);
+        let options = &place.effort.of(options);
         let mut attempts = Vec::new();
         let mut probes = Vec::new();
         let mut attempt_of = Vec::new();
@@ -133,7 +185,11 @@ pub fn assemble(run: &str, places: &[Place], wanted: &[Wanted], options: &ReachO
             if !concerns || !(place.source == Source::Outside || has(Family::of(want.address.ip()))) {
                 continue;
             }
-            let series = want.tries.clamp(1, options.series.max(1));
+            let tries = match place.effort {
+                Effort::Full => want.tries,
+                Effort::Brief => want.tries.min(BRIEF_TRIES),
+            };
+            let series = tries.clamp(1, options.series.max(1));
             for _ in 0..series {
                 let Ok(id) = u32::try_from(probes.len()) else {
                     break;
@@ -142,7 +198,7 @@ pub fn assemble(run: &str, places: &[Place], wanted: &[Wanted], options: &ReachO
                     id,
                     target: want.address,
                     kind: want.kind.clone(),
-                    count: want.tries.div_ceil(series).max(1),
+                    count: tries.div_ceil(series).max(1),
                     timeout_ms: options.timeout_ms,
                 });
                 attempt_of.push(attempts.len());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use checks::{CHECKS, Check, MeshOptions, Need, ReachOptions, Selection};
+use checks::{CHECKS, Check, Effort, MeshOptions, Need, ReachOptions, Selection};
 use cluster::ConnectionArgs;
 use observation::{Attempt, Mesh, Node, Observation, PolicyFacts, PolicyQuestion, SourceState, Topic};
 use plugin::{Failure, Run, Spinner};
@@ -182,7 +182,15 @@ async fn probe(
         probed.mesh = Some(run_mesh(pods, mesh, spinner).await);
     }
     if let Some(services) = &facts.services {
-        let places = pod_places(pods.placement());
+        let mut places = pod_places(pods.placement());
+        if let Some(mesh) = &probed.mesh {
+            for place in &mut places {
+                place.effort = place
+                    .source
+                    .node()
+                    .map_or(Effort::Full, |node| Effort::after(mesh, node));
+            }
+        }
         let (mut wanted, left_out) = services.plan(nodes, &places, reach);
         wanted.extend(checks::plan_controls(&places, reach));
         let plan = checks::assemble(&pods.placement().run, &places, &wanted, reach);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use checks::{ReachPlace, ReachPlan, SourceAnswers};
+use checks::{Effort, ReachPlace, ReachPlan, SourceAnswers};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use observation::{Attempt, Node, Place, Placement, Source, SourceState};
@@ -18,6 +18,7 @@ pub(crate) fn pod_places(placement: &Placement) -> Vec<ReachPlace> {
             Place::Ready(pod) => Some(ReachPlace {
                 source: Source::Pod { node: node.clone() },
                 addresses: pod.addresses.clone(),
+                effort: Effort::Full,
             }),
             Place::LeftOut { .. } | Place::Failed(_) => None,
         })
@@ -32,6 +33,7 @@ pub(crate) fn host_places(placement: &Placement, nodes: &[Node]) -> Vec<ReachPla
             Place::Ready(_) => Some(ReachPlace {
                 source: Source::Host { node: node.clone() },
                 addresses: nodes.iter().find(|it| it.name == *node)?.internal_ips.clone(),
+                effort: Effort::Full,
             }),
             Place::LeftOut { .. } | Place::Failed(_) => None,
         })

@@ -13,6 +13,7 @@ fn pod(node: &str, last: u8) -> Place {
             node: node.to_owned(),
         },
         addresses: vec![[10, 244, last, 2].into()],
+        effort: Effort::Full,
     }
 }
 
@@ -231,4 +232,67 @@ fn a_family_that_the_source_lacks_is_not_tried() {
     assert!(!wanted.is_empty());
     let plan = assemble("r", &[pod("node1", 1)], &wanted, &ReachOptions::default());
     assert!(plan.sources.is_empty());
+}
+
+/// A mesh in which `node1` asked `node2` and got these answers.
+fn mesh(outcomes: Vec<Outcome>) -> Mesh {
+    let samples = outcomes.into_iter().map(|outcome| Sample {
+        at_us: 0,
+        retry: false,
+        outcome,
+    });
+    Mesh {
+        coverage: observation::Coverage::Full,
+        tcp_port: 7410,
+        udp_port: 7410,
+        sources: BTreeMap::new(),
+        cells: vec![Cell {
+            source: "node1".to_owned(),
+            target: "node2".to_owned(),
+            address: [10, 244, 2, 2].into(),
+            kind: Kind::Tcp,
+            samples: samples.collect(),
+        }],
+    }
+}
+
+#[test]
+fn whoever_heard_nothing_in_the_mesh_does_not_wait_for_the_same_behind_every_service() {
+    let silence = || Outcome::TimedOut { after_us: 4_000_000 };
+    let silent = mesh(vec![silence(), silence()]);
+    assert_eq!(Effort::after(&silent, "node1"), Effort::Brief);
+    assert_eq!(Effort::after(&silent, "node2"), Effort::Full);
+    // Nothing is known of a probe that was not made, and what came late can come again.
+    assert_eq!(Effort::after(&mesh(Vec::new()), "node1"), Effort::Full);
+    let refused = Outcome::Refused {
+        after_us: 10,
+        offender: None,
+    };
+    assert_eq!(
+        Effort::after(&mesh(vec![silence(), refused]), "node1"),
+        Effort::Full
+    );
+
+    let mut place = pod("node1", 1);
+    place.effort = Effort::Brief;
+    let (wanted, _) = plan(
+        &service("web"),
+        &[slice("web", &["node1"])],
+        &ReachOptions::default(),
+    );
+    let brief = assemble("r", &[place], &wanted, &ReachOptions::default());
+    let tries = &brief.sources.values().next().expect("one source").plan;
+    assert!(tries.retry.is_none());
+    assert!(tries.probes.iter().all(|probe| probe.count == 1));
+    // Every address is still tried.
+    assert_eq!(
+        brief.sources.values().next().expect("one source").attempts.len(),
+        assembled()
+            .sources
+            .values()
+            .next()
+            .expect("one source")
+            .attempts
+            .len()
+    );
 }

@@ -11,8 +11,8 @@ use report::{Gap, GapReason, Observed};
 
 use crate::fold::SourceAnswers;
 use crate::reach::{
-    Place as From, ReachOptions, ServiceDepth, Wanted, assemble, dns_service, fold_reach, plan_controls,
-    plan_services,
+    Effort, Place as From, ReachOptions, ServiceDepth, Wanted, assemble, dns_service, fold_reach,
+    plan_controls, plan_services,
 };
 
 /// A cluster with a Service `web` of two pods on node1 and node2, a Service `api` of one on node2, an empty one, that of
@@ -85,10 +85,12 @@ impl Scene {
         let pod = |node| From {
             source: Source::Pod { node: name(node) },
             addresses: vec![[10, 244, node, 2].into()],
+            effort: Effort::Full,
         };
         let host = |node| From {
             source: Source::Host { node: name(node) },
             addresses: vec![[172, 30, 0, 10 + node].into()],
+            effort: Effort::Full,
         };
         let hosts = if self.hosts { self.nodes } else { 0 };
         (1..=self.nodes).map(pod).chain((1..=hosts).map(host)).collect()
