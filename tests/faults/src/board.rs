@@ -144,14 +144,21 @@ pub(crate) fn markdown(entries: &[Entry]) -> String {
         let _ = writeln!(text, "- **{plugin}**: {}", score.sentence());
     }
     text.push_str("\n| id | fault | outcome | seconds | API calls | |\n|---|---|---|---|---|---|\n");
-    for entry in entries {
-        let took = entry
-            .took
-            .map_or("-".to_owned(), |took| format!("{:.1}", took.as_secs_f64()));
-        let calls = entry.api_calls.map_or("-".to_owned(), |calls| calls.to_string());
+    for alike in entries.chunk_by(|a, b| a.id == b.id && a.outcome == b.outcome) {
+        let entry = &alike[0];
+        let times = match alike.len() {
+            1 => String::new(),
+            many => format!(", {many} times"),
+        };
+        let took = range(alike.iter().filter_map(|entry| entry.took), |took| {
+            format!("{:.1}", took.as_secs_f64())
+        });
+        let calls = range(alike.iter().filter_map(|entry| entry.api_calls), |calls| {
+            calls.to_string()
+        });
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {took} | {calls} | {} |",
+            "| {} | {} | {}{times} | {took} | {calls} | {} |",
             entry.id,
             entry.title,
             entry.outcome.word(),
@@ -159,6 +166,15 @@ pub(crate) fn markdown(entries: &[Entry]) -> String {
         );
     }
     text
+}
+
+/// The least and the most, or the only one.
+fn range<T: Ord + Copy>(values: impl Iterator<Item = T> + Clone, show: impl Fn(T) -> String) -> String {
+    match (values.clone().min(), values.max()) {
+        (Some(least), Some(most)) if least < most => format!("{}–{}", show(least), show(most)),
+        (Some(only), _) => show(only),
+        (None, _) => "-".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -219,6 +235,17 @@ mod tests {
         .line();
         assert!(line.starts_with("N-07           WRONG BLAME        4.2 s   17 calls  a title\n"));
         assert!(line.ends_with("blames cni-fdb node/node1"));
+    }
+
+    #[test]
+    fn looks_that_came_to_the_same_are_one_row() {
+        let mut slow = entry("OK-01", true, Outcome::Silent);
+        slow.took = Some(Duration::from_millis(6100));
+        let other = entry("OK-01", true, Outcome::Detected);
+        let text = markdown(&[entry("OK-01", true, Outcome::Silent), slow, other]);
+        assert!(text.contains("| OK-01 | a title | silent, 2 times | 4.2–6.1 | 17 |  |\n"));
+        assert!(text.contains("| OK-01 | a title | only detected | 4.2 | 17 |  |\n"));
+        assert!(text.contains("2 of 3 controls silent"));
     }
 
     #[test]

@@ -33,6 +33,9 @@ struct Cli {
     /// Play each fault so many times.
     #[arg(long, value_name = "N", default_value_t = 1)]
     repeat: u32,
+    /// Ask so many times about each healthy cluster, which is set up once.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    looks: u32,
     /// List the faults and stop.
     #[arg(long)]
     list: bool,
@@ -136,6 +139,7 @@ fn on_one_lab(
         command: cli.command.as_deref(),
         inject_only: cli.inject_only,
         record: cli.record.as_deref(),
+        looks: cli.looks,
     };
     let mut played = Ok(());
     'faults: for fault in faults {
@@ -159,7 +163,7 @@ fn on_one_lab(
             let round = round::play(&stage, fault, &plan, interrupt);
             let not_green = match round {
                 Ok(round) => {
-                    score(round.entry)?;
+                    round.entries.into_iter().try_for_each(&mut score)?;
                     round.not_green
                 }
                 Err(error) => {

@@ -33,12 +33,15 @@ pub(crate) struct Plan<'a> {
     pub(crate) green: bool,
     /// Where bundles and reports are kept.
     pub(crate) record: Option<&'a Path>,
+    /// How often the plugin is asked about a healthy cluster.
+    pub(crate) looks: u32,
 }
 
 /// What a round came to.
 #[derive(Debug)]
 pub(crate) struct Round {
-    pub(crate) entry: Entry,
+    /// One for each look; at least one.
+    pub(crate) entries: Vec<Entry>,
     /// Why the lab is not what it was, if it is not.
     pub(crate) not_green: Option<String>,
 }
@@ -56,13 +59,12 @@ pub(crate) fn play(stage: &Stage, fault: &Fault, plan: &Plan<'_>, interrupt: &In
             .await_green(Some(&before), GREEN)
             .context("the lab is not green before anything is broken")?;
     }
-    let mut entry = Entry::new(fault);
     if let Err(error) = shows_nothing(stage, fault, &facts) {
-        entry.outcome = Outcome::NotInjected {
-            why: format!("before anything is broken: {error:#}"),
-        };
         return Ok(Round {
-            entry,
+            entries: vec![not_injected(
+                fault,
+                format!("before anything is broken: {error:#}"),
+            )],
             not_green: None,
         });
     }
@@ -72,17 +74,16 @@ pub(crate) fn play(stage: &Stage, fault: &Fault, plan: &Plan<'_>, interrupt: &In
         facts: &facts,
         healed: false,
     };
-    entry.outcome = match broken(&injection, plan, interrupt, &mut entry) {
-        Ok(outcome) => outcome,
-        Err(error) => Outcome::NotInjected {
-            why: one_line(&format!("{error:#}")),
-        },
-    };
+    let mut entries = Vec::new();
+    if let Err(error) = broken(&injection, plan, interrupt, &mut entries) {
+        // What was said about something that did not last says nothing.
+        entries = vec![not_injected(fault, one_line(&format!("{error:#}")))];
+    }
     let not_green = injection.heal(&before).err().map(|error| format!("{error:#}"));
     for workload in fault.workloads.iter().filter(|name| *name != "web") {
         stage.remove(workload)?;
     }
-    Ok(Round { entry, not_green })
+    Ok(Round { entries, not_green })
 }
 
 /// Breaks, waits until it shows, looks, and sees whether it still shows.
@@ -90,8 +91,8 @@ fn broken(
     injection: &Injection<'_>,
     plan: &Plan<'_>,
     interrupt: &Interrupt,
-    entry: &mut Entry,
-) -> Result<Outcome> {
+    entries: &mut Vec<Entry>,
+) -> Result<()> {
     let Injection {
         stage, fault, facts, ..
     } = injection;
@@ -106,22 +107,34 @@ fn broken(
         }
     }
     if plan.inject_only {
-        return Ok(Outcome::Injected);
+        let mut entry = Entry::new(fault);
+        entry.outcome = Outcome::Injected;
+        entries.push(entry);
+        return Ok(());
     }
-    let outcome = look(injection, plan, entry)?;
-    if interrupt.came() {
-        bail!("interrupted");
+    let looks = if fault.is_control() { plan.looks.max(1) } else { 1 };
+    for _ in 0..looks {
+        entries.push(look(injection, plan)?);
+        if interrupt.came() {
+            bail!("interrupted");
+        }
     }
     if fault.lasts {
         for condition in &fault.symptom {
             hold(stage, facts, condition, Some(STILL)).context("gone after the look")?;
         }
     }
-    Ok(outcome)
+    Ok(())
+}
+
+fn not_injected(fault: &Fault, why: String) -> Entry {
+    let mut entry = Entry::new(fault);
+    entry.outcome = Outcome::NotInjected { why };
+    entry
 }
 
 /// Runs the plugin and judges what it says.
-fn look(injection: &Injection<'_>, plan: &Plan<'_>, entry: &mut Entry) -> Result<Outcome> {
+fn look(injection: &Injection<'_>, plan: &Plan<'_>) -> Result<Entry> {
     let Injection {
         stage, fault, facts, ..
     } = injection;
@@ -131,12 +144,13 @@ fn look(injection: &Injection<'_>, plan: &Plan<'_>, entry: &mut Entry) -> Result
     let bundle = bundle.to_string_lossy();
     let command = plan.command.unwrap_or(&fault.command);
     let look = stage.look(command, &["--output=json", "--save-bundle", &bundle])?;
+    let mut entry = Entry::new(fault);
     entry.took = Some(look.took);
     if let Some(record) = plan.record {
         keep(stage, fault, command, record, &look, &bundle).context("record")?;
     }
     let said = String::from_utf8_lossy(&look.output.stdout);
-    Ok(match Said::parse(&said) {
+    entry.outcome = match Said::parse(&said) {
         Ok(said) => {
             entry.api_calls = said.stats.api_calls;
             compare(&expected, &said)
@@ -148,7 +162,8 @@ fn look(injection: &Injection<'_>, plan: &Plan<'_>, entry: &mut Entry) -> Result
                 one_line(&String::from_utf8_lossy(&look.output.stderr))
             ),
         },
-    })
+    };
+    Ok(entry)
 }
 
 /// Keeps what was seen and what was said about it, in the fault's own folder.
