@@ -5,6 +5,8 @@
 
 #[path = "parity/cases.rs"]
 mod cases;
+#[path = "parity/files.rs"]
+mod files;
 #[path = "parity/pki.rs"]
 mod pki;
 #[path = "parity/programs.rs"]
@@ -15,7 +17,8 @@ mod server;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use cases::{Case, Expected, Files, cases};
+use cases::{Case, Expected, cases};
+use files::Files;
 use pki::Pki;
 use programs::{Outcome, kubectls, list_pods, run};
 use server::{Seen, Server};
