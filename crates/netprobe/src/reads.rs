@@ -1,6 +1,7 @@
 //! What an agent is asked to read of the node whose network namespace it shares, and what it found.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +68,25 @@ pub enum Read {
     },
     /// The clock.
     Clock,
+    /// How many tracked connections there are of each protocol and state. It takes a process with rights over the
+    /// network namespace to see them.
+    #[serde(rename_all = "camelCase")]
+    Connections {
+        /// After so many the count ends. The kernel lists them by their hash, so that the first ones are a fair sample.
+        most: u64,
+    },
+    /// How full the table of tracked connections is, and its counters. Needs no rights.
+    Tracking,
+    /// What a web server says, asked once without TLS.
+    #[serde(rename_all = "camelCase")]
+    Http {
+        /// Where it listens.
+        address: SocketAddr,
+        /// As `/healthz`.
+        path: String,
+    },
+    /// Of each device whether it fills in the checksums of what is sent (`ethtool -k`: tx-checksumming).
+    SendChecksums,
 }
 
 /// A table of the kernel. Rights to read it are not needed.
@@ -147,7 +167,53 @@ pub enum ReadOutcome {
         /// Milliseconds since 1970, UTC.
         unix_ms: u64,
     },
-    /// There is no such thing: no program of these names.
+    /// Tracked connections were counted.
+    #[serde(rename_all = "camelCase")]
+    Connections {
+        /// By protocol and, for TCP, state: `tcp TIME_WAIT`, `udp`.
+        by_state: BTreeMap<String, u64>,
+        /// Whether there are more than were counted.
+        more: bool,
+    },
+    /// The table of tracked connections.
+    #[serde(rename_all = "camelCase")]
+    Tracking {
+        /// `net.netfilter.nf_conntrack_count`.
+        count: u64,
+        /// `net.netfilter.nf_conntrack_max`.
+        max: u64,
+        /// `net.netfilter.nf_conntrack_buckets`, where it may be read.
+        buckets: Option<u64>,
+        /// By the names in `/proc/net/stat/nf_conntrack`, summed over the processors; empty where there is no such file.
+        counters: BTreeMap<String, u64>,
+    },
+    /// A web server answered.
+    #[serde(rename_all = "camelCase")]
+    Http {
+        /// As 200.
+        status: u16,
+        /// The beginning of what it said.
+        body: String,
+        /// From connecting to the end of the answer, in milliseconds.
+        took_ms: u64,
+    },
+    /// A web server did not answer.
+    #[serde(rename_all = "camelCase")]
+    NoAnswer {
+        /// Whether nothing listens there. Else it was silent, or said no HTTP.
+        refused: bool,
+        /// How long was waited, in milliseconds.
+        after_ms: u64,
+        /// One line for people.
+        message: String,
+    },
+    /// Who fills in checksums.
+    #[serde(rename_all = "camelCase")]
+    SendChecksums {
+        /// By device: true where the device does, or the one behind it is trusted to.
+        by_device: BTreeMap<String, bool>,
+    },
+    /// There is no such thing: no program of these names, no such table of the kernel.
     Absent,
     /// It could not be read.
     #[serde(rename_all = "camelCase")]

@@ -1,7 +1,7 @@
-//! The two things that are asked of the kernel for which nobody offers a safe function.
+//! The few things that are asked of the kernel for which nobody offers a safe function.
 #![expect(
     unsafe_code,
-    reason = "an ioctl and a socket option that neither nix nor socket2 wraps"
+    reason = "ioctls and a socket option that neither nix nor socket2 wraps"
 )]
 
 use std::io;
@@ -57,4 +57,47 @@ fn discover(socket: BorrowedFd<'_>, is_ipv6: bool, value: libc::c_int) -> io::Re
         unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const value).cast(), size) };
     Errno::result(result)?;
     Ok(())
+}
+
+/// `linux/sockios.h`, `linux/ethtool.h`.
+const SIOCETHTOOL: libc::Ioctl = 0x8946;
+const ETHTOOL_GTXCSUM: u32 = 0x16;
+
+/// `struct ethtool_value`.
+#[repr(C)]
+struct EthtoolValue {
+    command: u32,
+    data: u32,
+}
+
+/// `struct ifreq` as far as `SIOCETHTOOL` uses it. The kernel copies the whole of it, which a union makes larger.
+#[repr(C)]
+struct DeviceRequest {
+    name: [u8; libc::IFNAMSIZ],
+    data: *mut EthtoolValue,
+    rest: [u8; 24],
+}
+
+/// Whether a device fills in checksums of what is sent through it (ethtool(8), tx-checksumming). Needs no rights.
+pub(crate) fn sends_checksums(socket: BorrowedFd<'_>, device: &str) -> io::Result<bool> {
+    let mut name = [0; libc::IFNAMSIZ];
+    // The last byte stays zero, which ends the name.
+    if device.len() >= name.len() {
+        return Err(Errno::ENODEV.into());
+    }
+    name[..device.len()].copy_from_slice(device.as_bytes());
+    let mut value = EthtoolValue {
+        command: ETHTOOL_GTXCSUM,
+        data: 0,
+    };
+    let mut request = DeviceRequest {
+        name,
+        data: &raw mut value,
+        rest: [0; 24],
+    };
+    // SAFETY: the descriptor is open for as long as it is borrowed; the kernel reads and writes one `ifreq` at the
+    // address given, which is as long as one, and one `ethtool_value` where that points.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, &raw mut request) };
+    Errno::result(result)?;
+    Ok(value.data != 0)
 }

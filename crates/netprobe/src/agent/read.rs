@@ -1,10 +1,14 @@
 //! `netprobe read`: what the node shows of its own network. Reads only.
 
 mod command;
+mod connections;
 mod files;
+mod http;
 mod netlink;
 mod pods;
 mod sockets;
+mod offload;
+mod tracking;
 
 use std::io::stdin;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -83,6 +87,10 @@ fn perform(read: &Read, left: Duration) -> ReadOutcome {
         },
         Read::PodNetworks { reads, most } => pods::read(reads, *most, left),
         Read::Clock => clock(),
+        Read::Connections { most } => connections::count(*most, left),
+        Read::Tracking => tracking::read(),
+        Read::Http { address, path } => http::get(*address, path, left),
+        Read::SendChecksums => offload::send_checksums(),
     }
 }
 
