@@ -1,13 +1,17 @@
 //! Nodes of a made-up cluster with VXLAN and bridges, as a healthy one shows them, and ways to break them.
 
+mod changes;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use observation::{
-    Conntrack, ForwardingEntry, InterfaceAddress, Link, LinkCounters, Neighbour, Node, NodeEvidence,
-    NodeReads, NodeTier, Observation, PolicyRule, Route, RuleText, ServerVersion, Vxlan,
+    Connections, Conntrack, ForwardingEntry, InterfaceAddress, KernelReads, Link, LinkCounters, Neighbour,
+    Node, NodeEvidence, NodeReads, NodeTier, Observation, PolicyRule, Route, RuleText, ServerVersion, Vxlan,
 };
 use report::{Gap, GapReason, Observed};
+
+pub(crate) use changes::*;
 
 /// The cluster.
 #[derive(Clone, Debug)]
@@ -141,7 +145,12 @@ fn device(name: &str, index: u32, kind: Option<&str>, mtu: u32, addresses: &[(&s
             .collect(),
         vxlan: None,
         hairpin: None,
-        counters: LinkCounters::default(),
+        counters: LinkCounters {
+            rx_missed: Some(0),
+            rx_bytes: Some(0),
+            tx_bytes: Some(0),
+            ..LinkCounters::default()
+        },
     }
 }
 
@@ -258,17 +267,30 @@ fn reads(number: u8, count: u8, tier: NodeTier) -> NodeReads {
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
         ),
-        counters: Observed::Seen(BTreeMap::from([("TcpExtIPReversePathFilter".to_owned(), 0)])),
+        counters: Observed::Seen(zeros(&[
+            "TcpExtIPReversePathFilter",
+            "UdpInCsumErrors",
+            "TcpOutRsts",
+        ])),
         conntrack: Observed::Seen(Conntrack {
             count: 100,
             max: 10_000,
-            buckets: None,
-            counters: BTreeMap::from([("drop".to_owned(), 0)]),
+            buckets: Some(10_000),
+            counters: zeros(&[
+                "drop",
+                "early_drop",
+                "insert_failed",
+                "invalid",
+                "search_restart",
+                "chainlength",
+                "clashres",
+            ]),
         }),
         listeners: Observed::Seen(Vec::new()),
         iptables: rules("iptables-save -c", ""),
         iptables_legacy: rules("iptables-legacy-save -c", ""),
         ip6tables: rules("ip6tables-save -c", ""),
+        ip6tables_legacy: rules("ip6tables-legacy-save -c", ""),
         nft: rules("nft -j list ruleset", r#"{"nftables": []}"#),
         files: if all {
             let text = r#"{"name":"cbr0","plugins":[{"type":"flannel","delegate":{"hairpinMode":true}},{"type":"portmap"}]}"#;
@@ -290,7 +312,35 @@ fn reads(number: u8, count: u8, tier: NodeTier) -> NodeReads {
                 (path.to_owned(), names)
             })
             .collect(),
+        kernel: kernel(all),
         clock_ahead_ms: Observed::Seen(3),
+    }
+}
+
+fn zeros(names: &[&str]) -> BTreeMap<String, u64> {
+    names.iter().map(|&name| (name.to_owned(), 0)).collect()
+}
+
+fn kernel(all: bool) -> KernelReads {
+    KernelReads {
+        release: Observed::Seen("6.1.0-18-amd64".to_owned()),
+        modules: Observed::Seen(None),
+        connections: if all {
+            Observed::Seen(Connections {
+                by_state: BTreeMap::from([("tcp ESTABLISHED".to_owned(), 60), ("udp".to_owned(), 40)]),
+                more: false,
+            })
+        } else {
+            Observed::Unseen(not_allowed("tracked connections"))
+        },
+        send_checksums: Observed::Seen(
+            ["eth0", "flannel.1", "cni0"]
+                .map(|device| (device.to_owned(), true))
+                .into(),
+        ),
+        speeds: Observed::Seen(BTreeMap::from([("eth0".to_owned(), 10_000)])),
+        ipvs: Observed::Seen(None),
+        answers: BTreeMap::new(),
     }
 }
 
@@ -301,109 +351,4 @@ fn not_allowed(what: &str) -> Gap {
         message: "it takes a privileged pod on the node to read them".to_owned(),
         hint: Some("--node-access allows it".to_owned()),
     }
-}
-
-pub(crate) fn seen<T>(part: &mut Observed<T>) -> &mut T {
-    match part {
-        Observed::Seen(value) => value,
-        Observed::Unseen(gap) => panic!("the scene has it: {gap:?}"),
-    }
-}
-
-pub(crate) fn set(reads: &mut NodeReads, name: &str, value: &str) {
-    seen(&mut reads.sysctls).insert(name.to_owned(), value.to_owned());
-}
-
-pub(crate) fn count(reads: &mut NodeReads, name: &str, value: u64) {
-    seen(&mut reads.counters).insert(name.to_owned(), value);
-}
-
-pub(crate) fn conntrack(reads: &mut NodeReads, count: u64, max: u64) {
-    let table = seen(&mut reads.conntrack);
-    (table.count, table.max) = (count, max);
-}
-
-pub(crate) fn conntrack_dropped(reads: &mut NodeReads, count: u64, max: u64, dropped: u64) {
-    conntrack(reads, count, max);
-    let counters = &mut seen(&mut reads.conntrack).counters;
-    counters.insert("drop".to_owned(), dropped);
-}
-
-pub(crate) fn link<'a>(reads: &'a mut NodeReads, name: &str) -> &'a mut Link {
-    let links = seen(&mut reads.links);
-    links.iter_mut().find(|link| link.name == name).unwrap()
-}
-
-pub(crate) fn another_port(reads: &mut NodeReads, name: &str) {
-    let mut port = link(reads, "veth0").clone();
-    name.clone_into(&mut port.name);
-    seen(&mut reads.links).push(port);
-}
-
-pub(crate) fn without_link(reads: &mut NodeReads, name: &str) {
-    seen(&mut reads.links).retain(|link| link.name != name);
-    seen(&mut reads.routes).retain(|route| route.device.as_deref() != Some(name));
-}
-
-pub(crate) fn without_bridge(reads: &mut NodeReads) {
-    without_link(reads, "cni0");
-}
-
-pub(crate) fn mtu(reads: &mut NodeReads, name: &str, mtu: u32) {
-    link(reads, name).mtu = mtu;
-}
-
-pub(crate) fn address(reads: &mut NodeReads, name: &str, address: &str, prefix: u8) {
-    let address = address.parse().unwrap();
-    link(reads, name)
-        .addresses
-        .push(InterfaceAddress { address, prefix });
-}
-
-pub(crate) fn without_route(reads: &mut NodeReads, destination: &str) {
-    seen(&mut reads.routes).retain(|route| route.destination != destination);
-}
-
-pub(crate) fn blackhole(reads: &mut NodeReads, destination: &str) {
-    without_route(reads, destination);
-    let mut route = route(destination, None, "");
-    (route.kind, route.device) = ("blackhole".to_owned(), None);
-    seen(&mut reads.routes).push(route);
-}
-
-/// Sends the answers by the device of the underlay.
-pub(crate) fn detour(reads: &mut NodeReads, destination: &str) {
-    without_route(reads, destination);
-    seen(&mut reads.routes).push(route(destination, Some("172.30.0.11"), "eth0"));
-}
-
-pub(crate) fn without_neighbour(reads: &mut NodeReads, address: &str) {
-    let address: IpAddr = address.parse().unwrap();
-    seen(&mut reads.neighbours).retain(|entry| entry.address != address);
-}
-
-pub(crate) fn neighbour_mac(reads: &mut NodeReads, address: &str, mac: &str) {
-    let address: IpAddr = address.parse().unwrap();
-    for entry in seen(&mut reads.neighbours) {
-        if entry.address == address {
-            entry.mac = Some(mac.to_owned());
-        }
-    }
-}
-
-pub(crate) fn without_forwarding(reads: &mut NodeReads, mac: &str) {
-    seen(&mut reads.forwarding).retain(|entry| entry.mac != mac);
-}
-
-pub(crate) fn forwarding_destination(reads: &mut NodeReads, mac: &str, destination: &str) {
-    for entry in seen(&mut reads.forwarding) {
-        if entry.mac == mac {
-            entry.destination = destination.parse().ok();
-        }
-    }
-}
-
-pub(crate) fn directory(reads: &mut NodeReads, path: &str, names: &[&str]) {
-    let names = names.iter().map(|&name| name.to_owned()).collect();
-    reads.directories.insert(path.to_owned(), Observed::Seen(names));
 }

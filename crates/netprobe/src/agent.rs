@@ -20,6 +20,7 @@ mod serve;
 
 use std::fmt;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use arguments::Command;
@@ -52,6 +53,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(Command::Serve(options)) => serve::serve(&options),
         Ok(Command::Run(options)) => run::run(&options),
         Ok(Command::Read(identity)) => read::read(&identity),
+        Ok(Command::Tell { identity, plan, file }) => read::tell(&identity, &plan, Path::new(&file)),
         Ok(Command::Under { root, command }) => read::become_under(&root, &command),
         Ok(Command::Version) => print(&format!(
             "netprobe {}, wire {}",

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use report::Observed;
+use report::{Gap, GapReason, Observed};
 use serde::{Deserialize, Serialize};
 
 use crate::PodNetworks;
+use crate::kernel::{Conntrack, KernelReads};
 
 /// What was read on one node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,14 +65,30 @@ pub struct NodeReads {
     pub iptables_legacy: Observed<RuleText>,
     /// `ip6tables-save -c`.
     pub ip6tables: Observed<RuleText>,
+    /// The same of the legacy backend, where the node has one.
+    #[serde(default = "not_recorded")]
+    pub ip6tables_legacy: Observed<RuleText>,
     /// `nft -j list ruleset`.
     pub nft: Observed<RuleText>,
     /// Files by path on the node: `/etc/resolv.conf`, the CNI configurations, …; only what exists.
     pub files: BTreeMap<String, Observed<String>>,
     /// Names in directories by path: `/etc/cni/net.d`, `/opt/cni/bin`, `/var/lib/cni/networks/*`.
     pub directories: BTreeMap<String, Observed<Vec<String>>>,
+    /// What the kernel and the components on it say of themselves.
+    #[serde(default)]
+    pub kernel: KernelReads,
     /// The node's clock beside ours, when it was read: positive when the node is ahead, in milliseconds.
     pub clock_ahead_ms: Observed<i64>,
+}
+
+/// A part that the version which wrote the bundle did not read.
+fn not_recorded<T>() -> Observed<T> {
+    Observed::Unseen(Gap {
+        what: "a part of what nodes show".to_owned(),
+        why: GapReason::Failed,
+        message: "the bundle was written by a version that did not read it".to_owned(),
+        hint: None,
+    })
 }
 
 /// The text of a rule set.
@@ -161,6 +178,15 @@ pub struct LinkCounters {
     pub rx_dropped: u64,
     /// Dropped instead of sent.
     pub tx_dropped: u64,
+    /// Received and lost for want of room in the device; `None` where it was not read.
+    #[serde(default)]
+    pub rx_missed: Option<u64>,
+    /// Bytes received; `None` where they were not read.
+    #[serde(default)]
+    pub rx_bytes: Option<u64>,
+    /// Bytes sent; `None` where they were not read.
+    #[serde(default)]
+    pub tx_bytes: Option<u64>,
 }
 
 /// A route.
@@ -227,21 +253,6 @@ pub struct ForwardingEntry {
     pub destination: Option<IpAddr>,
     /// As `permanent`, `static`, `reachable`.
     pub state: String,
-}
-
-/// The connection tracking table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Conntrack {
-    /// Entries of this network namespace.
-    pub count: u64,
-    /// `net.netfilter.nf_conntrack_max`.
-    pub max: u64,
-    /// `net.netfilter.nf_conntrack_buckets`, where it may be read.
-    pub buckets: Option<u64>,
-    /// Counters of `/proc/net/stat/nf_conntrack`, summed over the processors: `drop`, `early_drop`, `insert_failed`,
-    /// `invalid`, … Only differences mean something.
-    pub counters: BTreeMap<String, u64>,
 }
 
 /// A socket that listens.

@@ -5,6 +5,7 @@
 
 mod bundle;
 mod evidence;
+mod kernel;
 mod observation;
 mod pods;
 mod policy;
@@ -13,6 +14,7 @@ mod underlay;
 
 pub use bundle::BundleError;
 pub use evidence::*;
+pub use kernel::*;
 pub use observation::*;
 pub use pods::*;
 pub use policy::*;

@@ -37,6 +37,8 @@ pub struct Executed {
     pub end: Option<End>,
     /// Whether everything arrived, or why not.
     pub seen: Observed<()>,
+    /// Whether nobody got through to the agent at all, over as long as is waited for that.
+    pub(crate) is_silent: bool,
 }
 
 /// Bytes that went over execs, which the client does not count by itself.
@@ -49,6 +51,9 @@ pub(crate) struct Streamed {
 /// How long the API server may take to connect us with the container. A node that is down makes it wait for 30 s; that
 /// is said sooner.
 const CONNECT: Duration = Duration::from_secs(10);
+/// How long the agent may take to say who it is, once it is connected. It does so before anything else; a node that takes
+/// no new connections can leave us waiting here, behind an API server that has answered already.
+const HELLO: Duration = Duration::from_secs(6);
 /// What the agent may take beyond the deadline of its plan.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long what is already under way may take after the status, or after the connection ended.
@@ -102,6 +107,8 @@ fn is_passing(trouble: &Trouble) -> bool {
 
 fn executed(place: &Place<'_>, once: Once) -> Executed {
     let lacking = once.answers.lacking();
+    let passing = once.trouble.as_ref().is_some_and(Trouble::is_passing);
+    let is_silent = passing && once.answers.hello.is_none();
     let seen = match lacking {
         None => Observed::Seen(()),
         Some(lacking) => Observed::Unseen(gap::gap(place, &once, &lacking)),
@@ -112,6 +119,7 @@ fn executed(place: &Place<'_>, once: Once) -> Executed {
         reads: once.answers.reads,
         end: once.answers.end,
         seen,
+        is_silent,
     }
 }
 
@@ -200,6 +208,15 @@ async fn converse(
         .0
         .extend(input.iter().map(tokio::task::JoinHandle::abort_handle));
 
+    let silent = {
+        let answers = Arc::clone(&answers);
+        async move {
+            tokio::time::sleep(HELLO).await;
+            if lock(&answers).hello.is_some() {
+                std::future::pending::<()>().await;
+            }
+        }
+    };
     let status = process.take_status();
     let limit = deadline + GRACE;
     let trouble = tokio::select! {
@@ -222,6 +239,7 @@ async fn converse(
                 None => Some(cause(process).await),
             }
         }
+        () = silent => Some(Trouble::TimedOut(HELLO)),
         () = tokio::time::sleep(limit) => Some(Trouble::TimedOut(limit)),
     };
     drop(tasks);

@@ -14,6 +14,7 @@
 
 mod agent;
 mod answers;
+mod brief;
 mod error;
 mod evidence;
 mod exec;

@@ -13,13 +13,15 @@ pub(crate) const ROLE: &str = "netcheck.dev/role";
 /// The annotation of a pod that names its node. No label: node names may be longer than label values.
 pub(crate) const NODE: &str = "netcheck.dev/node";
 
-/// Which of a node's two pods.
+/// Which of a node's pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Role {
     /// Probes and serves.
     Probe,
     /// Only serves.
     Twin,
+    /// Reads what fits in its status, and ends.
+    Brief,
 }
 
 impl Role {
@@ -27,6 +29,7 @@ impl Role {
         match self {
             Self::Probe => "probe",
             Self::Twin => "twin",
+            Self::Brief => "brief",
         }
     }
 }
@@ -57,6 +60,7 @@ pub(crate) fn pod_name(tool: &str, run: &str, node: &str, role: Role, attempt: u
     let twin = match role {
         Role::Probe => "",
         Role::Twin => "-twin",
+        Role::Brief => "-brief",
     };
     let end = match attempt {
         0 => twin.to_owned(),
@@ -140,7 +144,7 @@ mod tests {
             other in "[a-z0-9]([a-z0-9.-]{0,80}[a-z0-9])?",
             attempt in 0..4_u32,
         ) {
-            for role in [Role::Probe, Role::Twin] {
+            for role in [Role::Probe, Role::Twin, Role::Brief] {
                 let name = pod_name("netcheck", "0123456789", &one, role, attempt);
                 prop_assert!(name.len() <= LONGEST_POD_NAME, "{}", name);
                 prop_assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'));

@@ -2,9 +2,9 @@
 
 mod deny;
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use cluster::Cluster;
@@ -56,6 +56,11 @@ pub struct ProbeRun {
     placement: Placement,
     executing: tokio::sync::Semaphore,
     streamed: Arc<Streamed>,
+    /// As [`ProbeOptions::tool`].
+    pub(crate) tool: String,
+    /// Nodes that nobody got through to, and the gap that it left: each further try would take as long.
+    silent: Mutex<BTreeMap<String, Gap>>,
+    briefs: AtomicU32,
 }
 
 impl std::fmt::Debug for ProbeRun {
@@ -92,18 +97,25 @@ impl ProbeRun {
         encoded: Result<Vec<u8>, std::io::Error>,
         deadline_ms: u64,
     ) -> Executed {
-        let nothing = |why, message| Executed {
+        let unasked = |gap| Executed {
             hello: None,
             answers: Vec::new(),
             reads: Vec::new(),
             end: None,
-            seen: Observed::Unseen(Gap {
+            seen: Observed::Unseen(gap),
+            is_silent: false,
+        };
+        let nothing = |why, message| {
+            unasked(Gap {
                 what: format!("answers from {node}"),
                 why,
                 message,
                 hint: None,
-            }),
+            })
         };
+        if let Some(gap) = self.silent().get(node) {
+            return unasked(gap.clone());
+        }
         let Some(Place::Ready(pod)) = self.placement.nodes.get(node) else {
             return nothing(GapReason::NotStarted, format!("no probe pod runs on {node}"));
         };
@@ -119,7 +131,7 @@ impl ProbeRun {
         // Never closed.
         let _permit = self.executing.acquire().await;
         let place = exec::Place {
-            api: Api::<Pod>::namespaced(self.client.clone(), &self.placement.namespace),
+            api: self.pods(),
             namespace: &self.placement.namespace,
             node,
             pod: &pod.name,
@@ -127,7 +139,27 @@ impl ProbeRun {
             command,
             streamed: &self.streamed,
         };
-        exec::execute(&place, &encoded, Duration::from_millis(deadline_ms)).await
+        let executed = exec::execute(&place, &encoded, Duration::from_millis(deadline_ms)).await;
+        if executed.is_silent
+            && let Observed::Unseen(gap) = &executed.seen
+        {
+            self.silent().insert(node.to_owned(), gap.clone());
+        }
+        executed
+    }
+
+    fn silent(&self) -> MutexGuard<'_, BTreeMap<String, Gap>> {
+        self.silent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The pods of the run's namespace.
+    pub(crate) fn pods(&self) -> Api<Pod> {
+        Api::namespaced(self.client.clone(), &self.placement.namespace)
+    }
+
+    /// A number for the next pod that tells something briefly, so that no two have the same name.
+    pub(crate) fn next_brief(&self) -> u32 {
+        self.briefs.fetch_add(1, Ordering::Relaxed)
     }
 }
 
@@ -203,6 +235,9 @@ pub(crate) async fn bracket<T>(
                 placement,
                 executing,
                 streamed,
+                tool: options.tool.clone(),
+                silent: Mutex::default(),
+                briefs: AtomicU32::new(0),
             };
             let value = tokio::select! {
                 biased;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use observation::{
-    Condition, InterfaceAddress, Link, LinkCounters, Node, NodeEvidence, NodeReads, NodeTier, Observation,
-    Route, RuleText, ServerVersion, Vxlan,
+    Condition, InterfaceAddress, KernelReads, Link, LinkCounters, Node, NodeEvidence, NodeReads, NodeTier,
+    Observation, Route, RuleText, ServerVersion, Vxlan,
 };
 use report::{Gap, GapReason, Observed};
 
@@ -284,9 +284,11 @@ fn evidence(index: u8, save: &str, nft: &str) -> NodeEvidence {
             iptables: text("iptables-nft-save -c", save),
             iptables_legacy: empty("iptables-legacy-save -c"),
             ip6tables: empty("ip6tables-nft-save -c"),
+            ip6tables_legacy: empty("ip6tables-legacy-save -c"),
             nft: text("nft -j list ruleset", nft),
             files: BTreeMap::new(),
             directories: BTreeMap::new(),
+            kernel: KernelReads::default(),
             clock_ahead_ms: Observed::Unseen(gap("the clock")),
         },
         after: None,

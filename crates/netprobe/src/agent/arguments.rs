@@ -7,6 +7,7 @@ usage: netprobe serve --name NODE --run ID --tcp-port PORT --udp-port PORT
        netprobe run --name NODE --run ID    (reads a plan from standard input)
            [--pod UID]                      (in the network of this pod)
        netprobe read --name NODE --run ID   (reads what to read from standard input)
+       netprobe tell --name NODE --run ID --plan JSON --file PATH   (leaves there what it read)
        netprobe version";
 
 /// The longest name or run id: both travel behind a length of one byte, and an object's name is no longer.
@@ -18,6 +19,13 @@ pub(crate) enum Command {
     Serve(ServeOptions),
     Run(RunOptions),
     Read(Identity),
+    /// Reads and leaves the answers in a file.
+    Tell {
+        identity: Identity,
+        /// What to read.
+        plan: String,
+        file: String,
+    },
     /// Becomes another program under another root; for [`super::read`] only.
     Under {
         root: String,
@@ -75,6 +83,8 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
             "--tcp-port" => &mut flags.tcp_port,
             "--udp-port" => &mut flags.udp_port,
             "--pod" => &mut flags.pod,
+            "--plan" => &mut flags.plan,
+            "--file" => &mut flags.file,
             other => return Err(format!("unknown argument {other:?}\n{USAGE}")),
         };
         let value = match value {
@@ -108,6 +118,17 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
             (None, None) => Ok(Command::Read(flags.identity()?)),
             _ => Err("read takes no ports".to_owned()),
         },
+        Some("tell") => Ok(Command::Tell {
+            plan: flags
+                .plan
+                .take()
+                .ok_or_else(|| format!("--plan is missing\n{USAGE}"))?,
+            file: flags
+                .file
+                .take()
+                .ok_or_else(|| format!("--file is missing\n{USAGE}"))?,
+            identity: flags.identity()?,
+        }),
         Some("version" | "--version") => Ok(Command::Version),
         Some("help" | "--help" | "-h") => Ok(Command::Help),
         Some(other) => Err(format!("unknown command {other:?}\n{USAGE}")),
@@ -130,6 +151,8 @@ struct Flags {
     tcp_port: Option<String>,
     udp_port: Option<String>,
     pod: Option<String>,
+    plan: Option<String>,
+    file: Option<String>,
 }
 
 impl Flags {

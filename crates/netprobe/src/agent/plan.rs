@@ -21,10 +21,14 @@ pub(crate) fn read_plan(input: &mut impl Read, run: &str) -> Result<Plan, String
 
 /// What is to be read on a node, as [`read_plan`].
 pub(crate) fn read_read_plan(input: &mut impl Read, run: &str) -> Result<ReadPlan, String> {
-    let text = read_message(input)?;
-    check_version(&text)?;
+    parse_read_plan(&read_message(input)?, run)
+}
+
+/// As [`read_read_plan`], of a text without a length in front.
+pub(crate) fn parse_read_plan(text: &[u8], run: &str) -> Result<ReadPlan, String> {
+    check_version(text)?;
     let plan: ReadPlan =
-        serde_json::from_slice(&text).map_err(|error| format!("the plan cannot be understood: {error}"))?;
+        serde_json::from_slice(text).map_err(|error| format!("the plan cannot be understood: {error}"))?;
     check_run(&plan.run, run)?;
     Ok(plan)
 }

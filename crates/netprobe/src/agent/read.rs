@@ -5,15 +5,17 @@ mod connections;
 mod files;
 mod http;
 mod netlink;
+mod offload;
 mod pods;
 mod sockets;
-mod offload;
 mod tracking;
 
+use std::collections::VecDeque;
 use std::io::stdin;
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use netprobe::{End, Hello, Line, Read, ReadAnswer, ReadOutcome, WIRE_VERSION};
+use netprobe::{End, Hello, Line, Read, ReadAnswer, ReadOutcome, ReadPlan, WIRE_VERSION};
 use nix::sys::epoll::{Epoll, EpollCreateFlags};
 
 use super::Failure;
@@ -22,7 +24,7 @@ use super::failure::micros;
 use super::gateways::gateways;
 use super::interfaces::{is_shared, own_addresses};
 use super::output::Output;
-use super::plan::read_read_plan;
+use super::plan::{parse_read_plan, read_read_plan};
 
 pub(crate) use command::become_under;
 
@@ -30,15 +32,63 @@ pub(crate) use command::become_under;
 const OUTPUT: u64 = 0;
 /// How long the reader may take for what is left at the end.
 const LAST_WORDS: Duration = Duration::from_secs(10);
+/// Kubelets keep so much of a container's last words.
+const MOST_OF_A_STATUS: usize = 4096;
+/// What the last line takes at the most.
+const ROOM_FOR_THE_END: usize = 160;
 
 pub(crate) fn read(identity: &Identity) -> Result<(), Failure> {
     let plan = read_read_plan(&mut stdin().lock(), &identity.run).map_err(Failure::Refused)?;
-    let began = Instant::now();
-    let deadline = Duration::from_millis(plan.deadline_ms);
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)
         .map_err(|error| Failure::system("cannot wait for standard output", error))?;
     let mut output = Output::new(&epoll, OUTPUT);
-    output.push(&Line::Hello(Hello {
+    answer(identity, &plan, &mut |line| {
+        output.push(line)?;
+        output.flush(&epoll, OUTPUT)?;
+        Ok(Taken::Whole)
+    })?;
+    output.finish(LAST_WORDS)
+}
+
+/// Reads what is wanted and leaves the answers in a file, instead of sending them to somebody.
+///
+/// A kubelet puts the file into the status of the pod, by the connection that it has to the API server. So they arrive
+/// even where nobody can connect with the node.
+pub(crate) fn tell(identity: &Identity, plan: &str, file: &Path) -> Result<(), Failure> {
+    let plan = parse_read_plan(plan.as_bytes(), &identity.run).map_err(Failure::Refused)?;
+    let mut text = Vec::new();
+    answer(identity, &plan, &mut |one| {
+        let is_last = matches!(one, Line::End(_));
+        // The same kind of buffer as everywhere: each further one would write all answers anew in machine code.
+        let mut line = VecDeque::new();
+        serde_json::to_writer(&mut line, one)
+            .map_err(|error| Failure::system("cannot write an answer", error))?;
+        if !is_last && text.len() + line.len() > MOST_OF_A_STATUS - ROOM_FOR_THE_END {
+            return Ok(Taken::NoRoom);
+        }
+        text.extend(line);
+        text.push(b'\n');
+        Ok(Taken::Whole)
+    })?;
+    std::fs::write(file, text).map_err(|error| Failure::system(file.display().to_string(), error))
+}
+
+/// What became of a line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Whole,
+    /// It was left out.
+    NoRoom,
+}
+
+fn answer(
+    identity: &Identity,
+    plan: &ReadPlan,
+    take: &mut dyn FnMut(&Line) -> Result<Taken, Failure>,
+) -> Result<(), Failure> {
+    let began = Instant::now();
+    let deadline = Duration::from_millis(plan.deadline_ms);
+    take(&Line::Hello(Hello {
         version: WIRE_VERSION,
         name: identity.name.clone(),
         addresses: own_addresses().into_iter().filter(is_shared).collect(),
@@ -56,16 +106,17 @@ pub(crate) fn read(identity: &Identity) -> Result<(), Failure> {
             break;
         };
         let outcome = perform(read, left);
-        output.push(&Line::Read(ReadAnswer { id: *id, outcome }))?;
-        output.flush(&epoll, OUTPUT)?;
-        answers += 1;
+        match take(&Line::Read(ReadAnswer { id: *id, outcome }))? {
+            Taken::Whole => answers += 1,
+            Taken::NoRoom => cut_short = Some("there was no room for all answers".to_owned()),
+        }
     }
-    output.push(&Line::End(End {
+    take(&Line::End(End {
         answers,
         took_us: micros(began.elapsed()),
         cut_short,
     }))?;
-    output.finish(LAST_WORDS)
+    Ok(())
 }
 
 fn perform(read: &Read, left: Duration) -> ReadOutcome {
@@ -106,5 +157,63 @@ fn clock() -> ReadOutcome {
         Err(error) => ReadOutcome::Failed {
             message: format!("the clock is before 1970: {error}"),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn told(reads: BTreeMap<u32, Read>) -> Vec<Line> {
+        let identity = Identity {
+            name: "node1".to_owned(),
+            run: "r".to_owned(),
+        };
+        let plan = ReadPlan {
+            version: WIRE_VERSION,
+            run: "r".to_owned(),
+            deadline_ms: 5_000,
+            reads,
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("log");
+        tell(&identity, &serde_json::to_string(&plan).unwrap(), &file).unwrap();
+        let text = std::fs::read_to_string(file).unwrap();
+        assert!(text.len() <= MOST_OF_A_STATUS, "{} bytes", text.len());
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn what_was_read_is_left_in_a_file_that_a_kubelet_takes_along() {
+        let lines = told(BTreeMap::from([(7, Read::Clock), (8, Read::Tracking)]));
+        let [
+            Line::Hello(_),
+            Line::Read(clock),
+            Line::Read(table),
+            Line::End(end),
+        ] = &lines[..]
+        else {
+            panic!("{lines:?}")
+        };
+        assert_eq!((clock.id, table.id), (7, 8));
+        assert_eq!((end.answers, &end.cut_short), (2, &None));
+    }
+
+    #[test]
+    fn what_has_no_room_is_left_out_and_the_end_says_so() {
+        let long = Read::Files {
+            pattern: "/proc/self/maps".to_owned(),
+            most_bytes: 1 << 20,
+        };
+        let lines = told(BTreeMap::from([(1, long), (2, Read::Clock)]));
+        let [Line::Hello(_), Line::Read(clock), Line::End(end)] = &lines[..] else {
+            panic!("{lines:?}")
+        };
+        assert_eq!((clock.id, end.answers), (2, 1));
+        assert!(end.cut_short.is_some());
     }
 }

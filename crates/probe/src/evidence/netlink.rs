@@ -189,6 +189,9 @@ fn link(message: &LinkMessage, names: &Names) -> Option<Link> {
                     tx_errors: stats.tx_errors,
                     rx_dropped: stats.rx_dropped,
                     tx_dropped: stats.tx_dropped,
+                    rx_missed: Some(stats.rx_missed_errors),
+                    rx_bytes: Some(stats.rx_bytes),
+                    tx_bytes: Some(stats.tx_bytes),
                 };
             }
             LinkAttribute::LinkInfo(infos) => {

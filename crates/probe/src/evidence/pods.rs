@@ -4,7 +4,8 @@ use netprobe::{NetlinkTable, PodReads, Read, ReadOutcome, ReadPlan, WIRE_VERSION
 use observation::{PodNetwork, PodNetworks};
 use report::{Gap, GapReason, Observed};
 
-use super::{Answers, DEADLINE_MS, id, netlink, proc};
+use super::plan::DEADLINE_MS;
+use super::{Answers, id, netlink, proc};
 use crate::options::Tier;
 use crate::run::ProbeRun;
 

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use netprobe::ReadOutcome;
 use observation::{Conntrack, Listener};
 use report::Observed;
 
-use super::{Answers, COUNTERS, SYSCTLS, id};
+use super::plan::{COUNTERS, SYSCTLS};
+use super::{Answers, id};
 
 /// Kernel settings by their names, as `net.ipv4.ip_forward`. What may not be read is left out, as `sysctl -a` does.
 pub(super) fn sysctls(answers: &Answers<'_>) -> Observed<BTreeMap<String, String>> {
@@ -73,54 +75,27 @@ fn paired(text: &str) -> Vec<(String, u64)> {
     counters
 }
 
-/// The table's use. The kernel without connection tracking has no such file, and then there is nothing to see.
 pub(super) fn conntrack(answers: &Answers<'_>) -> Observed<Conntrack> {
-    let sysctls = match sysctls(answers) {
-        Observed::Seen(sysctls) => sysctls,
-        Observed::Unseen(gap) => return Observed::Unseen(gap),
-    };
-    let setting = |name: &str| -> Option<u64> {
-        sysctls
-            .get(&format!("net.netfilter.nf_conntrack_{name}"))?
-            .parse()
-            .ok()
-    };
-    let (Some(count), Some(max)) = (setting("count"), setting("max")) else {
-        return Observed::Unseen(answers.gap(
-            "connection tracking",
+    let what = "connection tracking";
+    match answers.outcome(id::TRACKING, what) {
+        Observed::Seen(ReadOutcome::Tracking {
+            count,
+            max,
+            buckets,
+            counters,
+        }) => Observed::Seen(Conntrack {
+            count: *count,
+            max: *max,
+            buckets: *buckets,
+            counters: counters.clone(),
+        }),
+        Observed::Seen(ReadOutcome::Absent) => Observed::Unseen(answers.gap(
+            what,
             "the kernel shows no table: connection tracking is not loaded, or not visible here",
-        ));
-    };
-    answers
-        .texts(id::CONNTRACK, 1, "connection tracking")
-        .map(|files| {
-            let text = files.values().find_map(|text| text.seen().cloned());
-            Conntrack {
-                count,
-                max,
-                buckets: setting("buckets"),
-                counters: text.as_deref().map(per_processor).unwrap_or_default(),
-            }
-        })
-}
-
-/// A line of names, then a line of hexadecimal values for each processor.
-fn per_processor(text: &str) -> BTreeMap<String, u64> {
-    let mut lines = text.lines();
-    let names: Vec<&str> = lines.next().unwrap_or_default().split_whitespace().collect();
-    let mut sums: BTreeMap<String, u64> = BTreeMap::new();
-    for line in lines {
-        for (name, value) in names.iter().zip(line.split_whitespace()) {
-            let Ok(value) = u64::from_str_radix(value, 16) else {
-                continue;
-            };
-            // The size of the table, which each line repeats.
-            if *name != "entries" {
-                *sums.entry((*name).to_owned()).or_default() += value;
-            }
-        }
+        )),
+        Observed::Seen(_) => Observed::Unseen(answers.gap(what, "another answer than a table")),
+        Observed::Unseen(gap) => Observed::Unseen(gap),
     }
-    sums
 }
 
 /// The agent has left out of each table what does not listen. A table that could not be read whole is not an empty one.
@@ -191,15 +166,6 @@ mod tests {
                 ("UdpNoPorts".to_owned(), 7)
             ]
         );
-    }
-
-    #[test]
-    fn counters_of_all_processors_are_summed() {
-        let text = "entries  drop early_drop\n00000010  00000001 0000000a\n00000010  00000002 00000001\n";
-        let sums = per_processor(text);
-        assert_eq!(sums.get("drop"), Some(&3));
-        assert_eq!(sums.get("early_drop"), Some(&11));
-        assert_eq!(sums.get("entries"), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use netprobe::ReadAnswer;
+use netprobe::{Read, ReadAnswer};
 
 use super::*;
 
@@ -24,7 +24,7 @@ fn exited(id: u32, code: i32, stdout: &str) -> ReadAnswer {
 
 #[test]
 fn without_the_nodes_files_rules_and_directories_are_not_allowed() {
-    let plan = plan("r", Tier::HostNetwork);
+    let plan = plan::whole("r", Tier::HostNetwork);
     assert!(
         plan.reads
             .values()

@@ -78,7 +78,7 @@ pub(super) fn finish(slots: Vec<Slot>, wanted: &[Wanted], notes: Vec<String>) ->
                     },
                 );
             }
-            (Role::Twin, _) => {}
+            (Role::Twin | Role::Brief, _) => {}
             (Role::Probe, Some(Ok(ready))) => {
                 let pod = ProbePod {
                     name: slot.name,
