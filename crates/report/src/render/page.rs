@@ -77,14 +77,19 @@ fn tells(cause: &RootCause, finding: &Finding) -> bool {
     is_cause || cause.explains.contains(&finding.id)
 }
 
-/// What follows from a cause, in a sentence each.
+/// What follows from a cause, in a sentence each; what is said of several ports of the same, once.
 fn follows<'a>(report: &'a Report, cause: &RootCause) -> Vec<&'a str> {
-    report
-        .findings()
-        .iter()
-        .filter(|finding| finding.severity > Severity::Note && cause.explains.contains(&finding.id))
-        .map(|finding| finding.summary.as_str())
-        .collect()
+    let mut sentences: Vec<&str> = Vec::new();
+    for finding in report.findings() {
+        let sentence = finding.summary.as_str();
+        if finding.severity > Severity::Note
+            && cause.explains.contains(&finding.id)
+            && !sentences.contains(&sentence)
+        {
+            sentences.push(sentence);
+        }
+    }
+    sentences
 }
 
 fn write_answer(out: &mut String, pen: Pen, report: &Report) {

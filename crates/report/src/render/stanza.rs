@@ -7,6 +7,8 @@ use crate::{Confidence, Direction, Evidence, Finding, Localisation, Origin, Root
 
 /// So much evidence is printed; the rest is counted.
 const MOST_EVIDENCE: usize = 4;
+/// So many consequences of a cause are told.
+const MOST_CONSEQUENCES: usize = 6;
 
 /// Appends the finding, and with it the place where it lies. Where the answer at the top has said what is wrong in the
 /// same words, it is not said again.
@@ -96,8 +98,12 @@ pub(super) fn write_cause(
     if more > 0 {
         sheet.labelled("", Tone::Faint, &format!("… and {more} more"));
     }
-    for consequence in follows {
+    for consequence in follows.iter().take(MOST_CONSEQUENCES) {
         sheet.labelled("so", Tone::Plain, consequence);
+    }
+    let more = follows.len().saturating_sub(MOST_CONSEQUENCES);
+    if more > 0 {
+        sheet.labelled("", Tone::Faint, &format!("… and {more} more"));
     }
     for other in &cause.ruled_out {
         sheet.labelled("not", Tone::Plain, &format!("{}: {}", other.cause, other.by));

@@ -1,7 +1,7 @@
 use crate::{
-    CellState, CheckResult, Coverage, Evidence, Failure, FailureClass, Family, FamilyMatrix, Finding, Format,
-    Gap, GapReason, Matrix, MatrixCell, Note, NoteKind, ProbePodInfo, ProbeState, Protocol, RenderOptions,
-    Report, Severity, Subject, Target, render,
+    CellState, CheckResult, Confidence, Coverage, Evidence, Failure, FailureClass, Family, FamilyMatrix,
+    Finding, Format, Gap, GapReason, Matrix, MatrixCell, Note, NoteKind, ProbePodInfo, ProbeState, Protocol,
+    RenderOptions, Report, RootCause, Severity, Subject, Target, render,
 };
 
 fn state(source: usize, target: usize, protocol: Protocol) -> CellState {
@@ -312,4 +312,45 @@ fn stats_are_one_line_and_only_on_request() {
         },
     );
     assert!(text.ends_with("stats: 19 API calls, 60 KiB received\n"), "{text}");
+}
+
+#[test]
+fn what_follows_from_a_cause_is_told_once_and_not_without_end() {
+    let pods = ["a", "a", "b", "c", "d", "e", "f", "g"];
+    let mut findings = report(&SHORT).findings().to_vec();
+    findings.extend(pods.iter().map(|pod| {
+        Finding::new(
+            "net-svc-ratio",
+            Severity::Error,
+            Subject::node("a"),
+            format!("pod {pod} does not answer"),
+            Evidence::probe("no answer in 4.0s", "tcp a → b"),
+        )
+    }));
+    let first = report(&SHORT);
+    let mut report = Report::new(
+        "test v0",
+        first.target.clone(),
+        "broken",
+        findings,
+        first.checks().to_vec(),
+    );
+    report.root_causes = vec![RootCause {
+        id: "cni-route".to_owned(),
+        summary: "a has no route".to_owned(),
+        subject: Subject::node("a"),
+        confidence: Confidence::Certain {
+            reason: "it was read".to_owned(),
+        },
+        evidence: vec![Evidence::command("nothing", "ip route")],
+        explains: vec!["net-svc-ratio".to_owned()],
+        ruled_out: Vec::new(),
+        fix: None,
+        verify: None,
+    }];
+    let text = render(&report, Format::Text, &plain());
+    let so: Vec<&str> = text.lines().filter(|line| line.starts_with("    so ")).collect();
+    assert_eq!(so.len(), 6, "{text}");
+    assert!(so[0].ends_with("pod a does not answer") && so[1].ends_with("pod b does not answer"));
+    assert!(text.contains("… and 1 more"), "{text}");
 }
