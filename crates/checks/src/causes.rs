@@ -21,7 +21,24 @@ use crate::view::View;
 use layer::Layer;
 
 /// Causes that probes measure, rather than that something which was read shows.
-const MEASURED: &[&str] = &["net-mtu", "net-loss", "net-svc-ratio", "net-egr-overmasq"];
+const MEASURED: &[&str] = &[
+    "net-mtu",
+    "net-loss",
+    "net-svc-ratio",
+    "net-egr-overmasq",
+    "net-gw",
+    "net-n2n",
+];
+
+/// What keeps a node from answering other nodes although they and the network between them are well.
+const SILENCING: &[&str] = &[
+    "net-ct-full",
+    "net-fw",
+    "net-fw-reject",
+    "net-n-defrt",
+    "net-rpf",
+    "cni-public-ip",
+];
 
 fn is_measured(finding: &Finding) -> bool {
     MEASURED.contains(&finding.id.as_str())
@@ -69,11 +86,18 @@ pub(crate) fn explain(view: &View<'_>, found: &[Found], checks: &[CheckResult]) 
                 || candidate.layer == Layer::Policy
         });
     }
+    let silenced: BTreeSet<Subject> = candidates
+        .iter()
+        .filter(|candidate| SILENCING.contains(&candidate.finding.id.as_str()))
+        .map(|candidate| candidate.finding.subject.clone())
+        .collect();
     candidates.sort_by_key(|candidate| {
+        let finding = candidate.finding;
         (
-            std::cmp::Reverse(candidate.finding.severity),
-            // What was read where it is goes before what only probes say.
-            is_measured(candidate.finding),
+            std::cmp::Reverse(finding.severity),
+            // What was read where it is goes before what only probes say. But nodes that do not reach each other lie
+            // below all else, unless it was read why.
+            is_measured(finding) && (finding.id != "net-n2n" || silenced.contains(&finding.subject)),
             candidate.layer,
             std::cmp::Reverse(candidate.explained.len()),
         )
@@ -143,7 +167,8 @@ const SYMPTOMS: &[(&str, Layer)] = &[
 /// The symptoms above a cause that it accounts for.
 fn symptoms<'a>(cause: &Candidate<'a>, found: &'a [Found]) -> impl Iterator<Item = &'a Finding> {
     let id = cause.finding.id.as_str();
-    let below = cause.layer <= Layer::Way && (!cause.explained.is_empty() || id == "net-n-defrt");
+    let below = cause.layer <= Layer::Way
+        && (!cause.explained.is_empty() || ["net-n-defrt", "net-n2n"].contains(&id));
     let layer = cause.layer;
     let namespace = namespace(&cause.finding.subject).map(str::to_owned);
     let own = cause.finding;
@@ -183,6 +208,14 @@ fn accounts_for(cause: &Candidate<'_>, candidate: &Candidate<'_>, is_new: bool) 
     if lower.explains.contains(&higher.id) && lower.subject == higher.subject {
         return true;
     }
+    let is_same_node = lower.subject == higher.subject;
+    if is_same_node
+        && !is_measured(lower)
+        && ((higher.id == "net-n2n" && SILENCING.contains(&lower.id.as_str()))
+            || (higher.id == "net-gw" && cause.layer <= Layer::Forwarding))
+    {
+        return true;
+    }
     if is_new || cause.layer > candidate.layer {
         return false;
     }
@@ -203,7 +236,7 @@ fn accounts_for(cause: &Candidate<'_>, candidate: &Candidate<'_>, is_new: bool) 
             && (cause.layer < candidate.layer || lower.subject == higher.subject || lower.id == higher.id);
     }
     let is_symptom = SYMPTOMS.iter().any(|(id, _)| *id == higher.id);
-    if is_symptom && cause.layer <= Layer::Way && !cause.explained.is_empty() {
+    if is_symptom && cause.layer <= Layer::Way && (!cause.explained.is_empty() || lower.id == "net-n2n") {
         return true;
     }
     let same_namespace =

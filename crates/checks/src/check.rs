@@ -189,6 +189,8 @@ pub const CHECKS: &[&Check] = &[
     &pod::cni_dup_mac::CHECK,
     &node::net_mtu_map::CHECK,
     &node::net_time::CHECK,
+    &path::net_n2n::CHECK,
+    &path::net_gw::CHECK,
     &path::net_mesh::CHECK,
     &path::net_p2p_tcp::CHECK,
     &path::net_p2p_udp::CHECK,

@@ -37,6 +37,7 @@ mod shown;
 mod simulation;
 mod suggestion;
 mod tries;
+mod underlay;
 mod view;
 
 pub use check::{Breaks, CHECKS, Check, Judgement, Need, Selection};
@@ -51,4 +52,5 @@ pub use reach::{
     plan_services, ready_endpoints,
 };
 pub use suggestion::{policy_question_missing, suggested_policies};
+pub use underlay::{name_gateways, plan_nodes, plan_own_nodes, plan_own_pods};
 pub use view::View;

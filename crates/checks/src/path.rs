@@ -1,8 +1,10 @@
 //! Checks of the way from pod to pod. One file each, named as the check.
 
 pub(crate) mod net_egr_overmasq;
+pub(crate) mod net_gw;
 pub(crate) mod net_mesh;
 pub(crate) mod net_mtu;
+pub(crate) mod net_n2n;
 pub(crate) mod net_p2p_icmp;
 pub(crate) mod net_p2p_tcp;
 pub(crate) mod net_p2p_udp;

@@ -4,7 +4,7 @@ mod control;
 mod egress;
 mod fold;
 mod own;
-mod ring;
+pub(crate) mod ring;
 mod services;
 
 use std::collections::BTreeMap;
@@ -18,8 +18,8 @@ pub use control::plan_control_plane;
 pub use egress::{EgressTarget, plan_egress};
 pub use fold::fold_reach;
 pub use own::{plan_controls, plan_performance};
-pub(crate) use services::belongs;
 pub use services::{ServiceDepth, dns_service, plan_services, ready_endpoints};
+pub(crate) use services::{belongs, first_of_each_family};
 
 /// How hard sources try.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -245,7 +245,7 @@ fn agent_plan(run: &str, probes: Vec<Probe>, options: &ReachOptions) -> Plan {
 }
 
 /// TCP to whatever listens there.
-fn connect(options: &ReachOptions) -> Kind {
+pub(crate) fn connect(options: &ReachOptions) -> Kind {
     Kind::Connect {
         linger_ms: options.linger_ms,
     }

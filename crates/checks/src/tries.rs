@@ -16,8 +16,8 @@ use report::CellState;
 use crate::reach::belongs;
 use crate::view::View;
 pub(crate) use answer::answer;
-pub(crate) use come::{came_of, is_right, telling};
-pub(crate) use gaps::{gaps, services_gaps};
+pub(crate) use come::{came_of, has_sign, is_right, telling};
+pub(crate) use gaps::{attempt_gaps, gaps, services_gaps};
 pub(crate) use show::{count_attempts, kind_name, source_name, tried, way};
 
 /// One address, tried in one way, from some sources.

@@ -54,6 +54,7 @@ pub struct Finished<T> {
 pub struct ProbeRun {
     client: Client,
     placement: Placement,
+    ports: (u16, u16),
     executing: tokio::sync::Semaphore,
     streamed: Arc<Streamed>,
     /// As [`ProbeOptions::tool`].
@@ -75,6 +76,11 @@ impl ProbeRun {
     /// What became of each node that was asked for.
     pub fn placement(&self) -> &Placement {
         &self.placement
+    }
+
+    /// Where the agents listen, over TCP and over UDP.
+    pub fn ports(&self) -> (u16, u16) {
+        self.ports
     }
 
     /// Runs a plan in the probe pod of a node. May be called for many nodes at once. A node without a pod, a failed exec
@@ -233,6 +239,7 @@ pub(crate) async fn bracket<T>(
             let run = ProbeRun {
                 client,
                 placement,
+                ports: (options.tcp_port, options.udp_port),
                 executing,
                 streamed,
                 tool: options.tool.clone(),

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use checks::{CHECKS, Check, Effort, MeshOptions, Need, ReachOptions, Selection};
 use cluster::ConnectionArgs;
-use observation::{Attempt, Mesh, Node, Observation, PolicyFacts, PolicyQuestion, SourceState, Topic};
+use observation::{
+    Attempt, Mesh, Node, Observation, PolicyFacts, PolicyQuestion, SourceState, Topic, Underlay,
+};
 use plugin::{Failure, Run, Spinner};
 use probe::ProbeRun;
 
@@ -14,6 +16,7 @@ use crate::pod_to_pod::run_mesh;
 use crate::service::{self, ServiceFacts};
 use crate::session::Session;
 use crate::tries::{pod_places, try_all};
+use crate::underlay;
 
 /// How many Services are tried beside those of the API and of the DNS.
 const SERVICES: usize = 10;
@@ -72,6 +75,8 @@ struct Facts {
 struct Probed {
     mesh: Option<Mesh>,
     tried: Option<(Vec<SourceState>, Vec<Attempt>, Vec<String>)>,
+    /// Between pods and their own nodes.
+    own: Option<Underlay>,
 }
 
 async fn observe(
@@ -104,17 +109,41 @@ async fn observe(
     let any = needs.contains(&Need::Mesh) || needs.contains(&Need::Services);
     let wanted_reads = reading(wanted, &needs);
     let pods = needs.contains(&Need::PodNetworks);
-    let looked = node_reading::around(&mut session, choice, &wanted_reads, pods, async |session| {
-        if !any {
-            return Ok((None, None));
-        }
-        let trying = session.with_pods(choice, async |pods, spinner| {
-            probe(pods, &needs, &facts, &nodes, (&mesh, &reach), spinner).await
-        });
-        let (placement, outcome) = Box::pin(trying).await?;
-        Ok((Some(placement), outcome))
-    });
-    let (read, (placement, outcome)) = Box::pin(looked).await?;
+    let own = selection.has("net-gw");
+    let looked = node_reading::around(
+        &mut session,
+        choice,
+        &wanted_reads,
+        pods,
+        async |session, hosts| {
+            let spinner = session.spinner.clone();
+            let between = async {
+                match hosts.filter(|_| selection.has("net-n2n")) {
+                    Some(hosts) => Some(underlay::nodes(hosts, &nodes, &reach, &spinner).await),
+                    None => None,
+                }
+            };
+            let trying = async {
+                if !any {
+                    return Ok((None, None));
+                }
+                let trying = session.with_pods(choice, async |pods, spinner| {
+                    let looking = Looking {
+                        pods,
+                        hosts: hosts.filter(|_| own),
+                        nodes: &nodes,
+                        spinner,
+                    };
+                    probe(&looking, &needs, &facts, own, (&mesh, &reach)).await
+                });
+                let (placement, outcome) = trying.await?;
+                Ok((Some(placement), outcome))
+            };
+            let (between, tried) = Box::pin(async { tokio::join!(between, trying) }).await;
+            tried.map(|(placement, outcome)| (placement, outcome, between))
+        },
+    );
+    let (read, (placement, outcome, between)) = Box::pin(looked).await?;
     let mut observation = session.finish(placement)?;
     observation.node_reading = Some(read.reading);
     observation.node_evidence = read.evidence;
@@ -123,8 +152,17 @@ async fn observe(
     if let Some(services) = facts.services {
         observation.reach = Some(services.reach(vec![Topic::Service], &reach));
     }
+    if let Some(between) = between {
+        observation.underlay.get_or_insert_default().add(between);
+    }
     if let Some(probed) = outcome {
         observation.mesh = probed.mesh;
+        if let Some(own) = probed.own {
+            observation
+                .underlay
+                .get_or_insert_default()
+                .add((own.sources, own.attempts));
+        }
         if let (Some(reach), Some((sources, attempts, left_out))) = (&mut observation.reach, probed.tried) {
             (reach.sources, reach.attempts) = (sources, attempts);
             reach.left_out.extend(left_out);
@@ -166,17 +204,47 @@ async fn read(session: &mut Session<'_>, needs: &BTreeSet<Need>) -> Result<Facts
     Ok(Facts { services, policy })
 }
 
+/// From where and at what probes look.
+struct Looking<'a> {
+    pods: &'a ProbeRun,
+    /// Those in the nodes' own networks, where there are some.
+    hosts: Option<&'a ProbeRun>,
+    nodes: &'a [Node],
+    spinner: &'a Spinner,
+}
+
 async fn probe(
-    pods: &ProbeRun,
+    looking: &Looking<'_>,
     needs: &BTreeSet<Need>,
     facts: &Facts,
-    nodes: &[Node],
+    own: bool,
     (mesh, reach): (&MeshOptions, &ReachOptions),
-    spinner: &Spinner,
 ) -> Probed {
+    let (pods, nodes, spinner) = (looking.pods, looking.nodes, looking.spinner);
+    let among_pods = among_pods(looking, needs, facts, (mesh, reach));
+    let of_nodes = async {
+        if own {
+            Some(underlay::own(pods, looking.hosts, nodes, reach, spinner).await)
+        } else {
+            None
+        }
+    };
+    let (mut probed, own) = tokio::join!(among_pods, of_nodes);
+    probed.own = own;
+    probed
+}
+
+async fn among_pods(
+    looking: &Looking<'_>,
+    needs: &BTreeSet<Need>,
+    facts: &Facts,
+    (mesh, reach): (&MeshOptions, &ReachOptions),
+) -> Probed {
+    let (pods, nodes, spinner) = (looking.pods, looking.nodes, looking.spinner);
     let mut probed = Probed {
         mesh: None,
         tried: None,
+        own: None,
     };
     if needs.contains(&Need::Mesh) {
         probed.mesh = Some(run_mesh(pods, mesh, spinner).await);

@@ -18,6 +18,7 @@ mod policy;
 mod service;
 mod session;
 mod tries;
+mod underlay;
 mod watch;
 
 use std::process::ExitCode;

@@ -42,8 +42,9 @@ pub(crate) fn tier(wanted: &NodeReading) -> Observed<Tier> {
     }
 }
 
-/// Reads the chosen nodes, does the work, and reads them again. The work is done whether or not they can be read. With
-/// `pods` the networks of their pods are read as well, where the tier allows it.
+/// Reads the chosen nodes, does the work, and reads them again. The work is done whether or not they can be read; where
+/// they can, it may let the probes in the nodes' networks try something too. With `pods` the networks of their pods are
+/// read as well, where the tier allows it.
 ///
 /// # Errors
 /// Those of the work, and when the user stopped it.
@@ -52,7 +53,7 @@ pub(crate) async fn around<T>(
     choice: NodeChoice<'_>,
     wanted: &NodeReading,
     pods: bool,
-    work: impl AsyncFnOnce(&mut Session<'_>) -> Result<T, Failure>,
+    work: impl AsyncFnOnce(&mut Session<'_>, Option<&ProbeRun>) -> Result<T, Failure>,
 ) -> Result<(NodesRead, T), Failure> {
     let nothing = |reading| NodesRead {
         reading,
@@ -63,12 +64,12 @@ pub(crate) async fn around<T>(
         Observed::Seen(reads) => select(reads, choice)?.into_iter().map(target).collect(),
         Observed::Unseen(gap) => {
             let reading = Observed::Unseen(gap.clone());
-            return Ok((nothing(reading), work(session).await?));
+            return Ok((nothing(reading), work(session, None).await?));
         }
     };
     let tier = match tier(wanted) {
         Observed::Seen(tier) => tier,
-        Observed::Unseen(gap) => return Ok((nothing(Observed::Unseen(gap)), work(session).await?)),
+        Observed::Unseen(gap) => return Ok((nothing(Observed::Unseen(gap)), work(session, None).await?)),
     };
     let options = session.options.clone().on_host(tier);
     let (cluster, spinner) = (session.cluster.clone(), session.spinner.clone());
@@ -87,7 +88,7 @@ pub(crate) async fn around<T>(
         };
         session.phases.push(phase("read nodes", began.elapsed()));
         let work = work.take().expect("the work is done once");
-        let value = work(session).await;
+        let value = work(session, Some(hosts)).await;
         spinner.say("reading the nodes' networks again");
         let after = read_all(hosts, tier).await;
         (before, after, networks, value)
@@ -113,7 +114,7 @@ pub(crate) async fn around<T>(
         Err(ProbeError::NotPrepared { gap, removal }) => {
             plugin::report_removal(&removal);
             let work = work.take().expect("nothing was prepared, so nothing was done");
-            Ok((nothing(Observed::Unseen(gap)), work(session).await?))
+            Ok((nothing(Observed::Unseen(gap)), work(session, None).await?))
         }
         Err(error @ ProbeError::Cancelled { .. }) => {
             spinner.clear();

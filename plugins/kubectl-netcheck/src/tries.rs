@@ -7,7 +7,7 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use observation::{Attempt, Node, Place, Placement, Source, SourceState};
 use plugin::Spinner;
-use probe::ProbeRun;
+use probe::{Executed, ProbeRun};
 use report::Observed;
 
 /// The probe pods that run, as sources.
@@ -57,6 +57,27 @@ pub(crate) async fn try_all(
     plan: &ReachPlan,
     spinner: &Spinner,
 ) -> (Vec<SourceState>, Vec<Attempt>) {
+    let answers = execute_all(pods, plan, spinner).await;
+    let answers = answers
+        .into_iter()
+        .map(|(source, executed)| (source, given(executed)));
+    checks::fold_reach(plan, &answers.collect())
+}
+
+/// What one agent brought back, as it is judged.
+pub(crate) fn given(executed: Executed) -> SourceAnswers {
+    SourceAnswers {
+        answers: executed.answers,
+        complete: executed.seen,
+    }
+}
+
+/// Runs the plan, all sources at once, and returns all that they said.
+pub(crate) async fn execute_all(
+    pods: &ProbeRun,
+    plan: &ReachPlan,
+    spinner: &Spinner,
+) -> BTreeMap<Source, Executed> {
     let total = plan.sources.len();
     spinner.say(format!("trying from {total} nodes"));
     let mut running: FuturesUnordered<_> = plan
@@ -69,15 +90,11 @@ pub(crate) async fn try_all(
         .collect();
     let mut answers = BTreeMap::new();
     while let Some((source, executed)) = running.next().await {
-        let given = SourceAnswers {
-            answers: executed.answers,
-            complete: executed.seen,
-        };
-        answers.insert(source, given);
+        answers.insert(source, executed);
         spinner.say(format!(
             "trying: {} of {total} nodes have answered",
             answers.len()
         ));
     }
-    checks::fold_reach(plan, &answers)
+    answers
 }

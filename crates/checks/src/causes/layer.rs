@@ -45,6 +45,7 @@ const LAYERS: &[(&str, Layer)] = &[
     ("net-fw-backends", Layer::Forwarding),
     ("net-forward", Layer::Forwarding),
     ("net-fw-input-cni", Layer::Forwarding),
+    ("net-gw", Layer::Forwarding),
     ("cni-route", Layer::Way),
     ("cni-neigh", Layer::Way),
     ("cni-fdb", Layer::Way),

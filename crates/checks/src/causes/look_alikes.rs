@@ -39,6 +39,17 @@ const LOOK_ALIKES: &[(&str, &[&str])] = &[
     ("cni-dup-mac", &["cni-dup-ip", "net-pod-if", "net-forward"]),
     ("net-mtu", &["net-loss", "cni-encap-port"]),
     ("net-loss", &["net-mtu", "net-ct-full"]),
+    (
+        "net-n2n",
+        &[
+            "cni-encap-port",
+            "cni-fdb",
+            "cni-route",
+            "net-forward",
+            "net-ct-full",
+        ],
+    ),
+    ("net-gw", &["cni-bridge", "net-forward", "net-ipfwd"]),
     ("net-brnf", &["ep-rule-missing", "ep-rule-hook", "net-forward"]),
     ("ep-rule-hook", &["ep-rule-missing", "net-n-defrt"]),
     ("ep-rule-missing", &["ep-rule-hook", "ep-rule-backends"]),

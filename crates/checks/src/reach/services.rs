@@ -372,7 +372,7 @@ fn addresses_of(service: &Service, slices: &[EndpointSlice]) -> Vec<IpAddr> {
     all.into_iter().collect()
 }
 
-fn first_of_each_family(addresses: &[IpAddr]) -> impl Iterator<Item = IpAddr> + '_ {
+pub(crate) fn first_of_each_family(addresses: &[IpAddr]) -> impl Iterator<Item = IpAddr> + '_ {
     [Family::IPv4, Family::IPv6].into_iter().filter_map(|family| {
         addresses
             .iter()

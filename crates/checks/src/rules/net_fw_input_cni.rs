@@ -51,7 +51,7 @@ fn finding(firewall: &Firewall<'_>, v4: bool) -> Option<Finding> {
         summary: format!("{node} does not accept {what}"),
         evidence: vec![evidence(firewall, &by, &format!("stops {what}"))],
         hint: Some(repair(node, &by, firewall.pod_interface(v4))),
-        explains: Vec::new(),
+        explains: vec!["net-gw".to_owned()],
     })
 }
 

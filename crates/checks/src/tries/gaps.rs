@@ -1,4 +1,4 @@
-use observation::{Reach, SourceState};
+use observation::{Attempt, Reach, SourceState};
 use report::{Gap, GapReason, Observed};
 
 use super::{rows, source_name};
@@ -7,11 +7,27 @@ use crate::view::View;
 /// What kept sources from trying, or their answers from arriving.
 pub(crate) fn gaps(view: &View<'_>, reach: &Reach) -> Vec<Gap> {
     let mut gaps: Vec<Gap> = view.without_pod().into_values().cloned().collect();
-    let answered = |state: &SourceState| state.answered.gap().cloned();
-    gaps.extend(reach.sources.iter().filter_map(answered));
+    let sources: Vec<&SourceState> = reach.sources.iter().collect();
+    let attempts: Vec<&Attempt> = reach.attempts.iter().collect();
+    gaps.extend(attempt_gaps(&sources, &attempts));
+    if rows(reach).is_empty() && gaps.is_empty() {
+        gaps.push(Gap {
+            what: "what lies beyond the pods of the nodes".to_owned(),
+            why: GapReason::NotStarted,
+            message: "nothing was tried".to_owned(),
+            hint: None,
+        });
+    }
+    gaps
+}
+
+/// What is missing of these attempts.
+pub(crate) fn attempt_gaps(sources: &[&SourceState], attempts: &[&Attempt]) -> Vec<Gap> {
+    let answered = |state: &&SourceState| state.answered.gap().cloned();
+    let mut gaps: Vec<Gap> = sources.iter().filter_map(answered).collect();
     let cut_off = |state: &SourceState| state.answered.gap().is_some();
-    for state in reach.sources.iter().filter(|state| !cut_off(state)) {
-        let planned = reach.attempts.iter().filter(|it| it.source == state.source);
+    for state in sources.iter().filter(|state| !cut_off(state)) {
+        let planned = attempts.iter().filter(|it| it.source == state.source);
         let (mut all, mut silent) = (0, 0);
         for attempt in planned {
             all += 1;
@@ -25,14 +41,6 @@ pub(crate) fn gaps(view: &View<'_>, reach: &Reach) -> Vec<Gap> {
                 hint: None,
             });
         }
-    }
-    if rows(reach).is_empty() && gaps.is_empty() {
-        gaps.push(Gap {
-            what: "what lies beyond the pods of the nodes".to_owned(),
-            why: GapReason::NotStarted,
-            message: "nothing was tried".to_owned(),
-            hint: None,
-        });
     }
     gaps
 }
