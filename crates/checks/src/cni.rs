@@ -13,9 +13,9 @@ pub(crate) mod cni_vxlan_if;
 use std::net::IpAddr;
 
 use observation::Node;
-use report::{Gap, GapReason, Observed};
+use report::{Family, Gap, GapReason, Observed};
 
-use crate::nodes::Nodes;
+use crate::nodes::{Nodes, Tunnel};
 
 /// Whether a runtime reads a file of this name (libcni).
 pub(crate) fn is_configuration(name: &str) -> bool {
@@ -42,8 +42,8 @@ pub(crate) struct FarEnd {
     pub(crate) from: String,
 }
 
-pub(crate) fn far_end(nodes: &Nodes<'_>, peer: &Node) -> Option<FarEnd> {
-    if let Some((link, vxlan)) = nodes.tunnel(&peer.name)
+pub(crate) fn far_end(nodes: &Nodes<'_>, peer: &Node, family: Family) -> Option<FarEnd> {
+    if let Some(Tunnel { link, vxlan, .. }) = nodes.tunnel(&peer.name, family)
         && let Some(mac) = &link.mac
     {
         let outer = vxlan
@@ -55,23 +55,30 @@ pub(crate) fn far_end(nodes: &Nodes<'_>, peer: &Node) -> Option<FarEnd> {
             from: format!("{} of {}", link.name, peer.name),
         });
     }
-    let annotation = |name: &str| peer.annotations.get(&format!("flannel.alpha.coreos.com/{name}"));
-    let data = annotation("backend-data")?;
+    let name = match family {
+        Family::IPv4 => "flannel.alpha.coreos.com/backend-data",
+        Family::IPv6 => "flannel.alpha.coreos.com/backend-v6-data",
+    };
+    let data = peer.annotations.get(name)?;
     // As {"VNI":1,"VtepMAC":"9a:…"}.
     let mac = data.split("\"VtepMAC\":\"").nth(1)?.split('"').next()?;
-    let outer = told_address(peer);
+    let outer = told_address(peer, family);
     Some(FarEnd {
         mac: mac.to_lowercase(),
         outer: outer.into_iter().collect(),
-        from: format!(
-            "node/{} annotation flannel.alpha.coreos.com/backend-data",
-            peer.name
-        ),
+        from: format!("node/{} annotation {name}", peer.name),
     })
 }
 
+/// The annotation in which a node's flannel tells the others the address to find it at.
+pub(crate) fn told_name(family: Family) -> &'static str {
+    match family {
+        Family::IPv4 => "flannel.alpha.coreos.com/public-ip",
+        Family::IPv6 => "flannel.alpha.coreos.com/public-ipv6",
+    }
+}
+
 /// The address at which a node's flannel tells the others to find it.
-pub(crate) fn told_address(peer: &Node) -> Option<IpAddr> {
-    let told = peer.annotations.get("flannel.alpha.coreos.com/public-ip")?;
-    told.parse().ok()
+pub(crate) fn told_address(peer: &Node, family: Family) -> Option<IpAddr> {
+    peer.annotations.get(told_name(family))?.parse().ok()
 }

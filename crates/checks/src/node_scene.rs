@@ -1,6 +1,7 @@
 //! Nodes of a made-up cluster with VXLAN and bridges, as a healthy one shows them, and ways to break them.
 
 mod changes;
+mod dual_stack;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

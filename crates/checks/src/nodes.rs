@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use observation::{Link, Node, NodeEvidence, NodeReads, Observation, Route, Vxlan};
-use report::{Gap, GapReason, Observed};
+use report::{Family, Gap, GapReason, Observed};
 
 use crate::check::Judgement;
 use crate::view::View;
@@ -31,9 +31,29 @@ pub(crate) struct Nodes<'a> {
     networks: Vec<(IpNet, &'a Node)>,
     /// The main routing tables, in the order in which the kernel chooses: the longest prefix, then the smallest metric.
     tables: BTreeMap<&'a str, Vec<(IpNet, &'a Route)>>,
-    tunnels: BTreeMap<&'a str, (&'a Link, &'a Vxlan)>,
+    tunnels: BTreeMap<&'a str, Vec<Tunnel<'a>>>,
     bridges: BTreeMap<&'a str, &'a Link>,
     ways: OnceCell<Vec<Way<'a>>>,
+}
+
+/// A tunnel that carries pods' packets to other nodes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tunnel<'a> {
+    pub(crate) link: &'a Link,
+    pub(crate) vxlan: &'a Vxlan,
+    /// Whether packets of pods go through it, by their family. Some CNIs have a device for each.
+    v4: bool,
+    v6: bool,
+}
+
+impl Tunnel<'_> {
+    /// Whether packets of pods of this family go through it.
+    pub(crate) fn carries(&self, family: Family) -> bool {
+        match family {
+            Family::IPv4 => self.v4,
+            Family::IPv6 => self.v6,
+        }
+    }
 }
 
 /// One part of what was read, of all nodes.
@@ -107,7 +127,7 @@ impl<'a> Nodes<'a> {
         let names: Vec<&str> = nodes.evidence.keys().copied().collect();
         nodes.tunnels = names
             .iter()
-            .filter_map(|node| Some((*node, nodes.find_tunnel(node)?)))
+            .map(|node| (*node, nodes.find_tunnels(node)))
             .collect();
         nodes.bridges = names
             .iter()
@@ -157,28 +177,38 @@ impl<'a> Nodes<'a> {
         evidence.before.links.seen().map(Vec::as_slice)
     }
 
-    /// The tunnel of a node that carries pods: the VXLAN device whose addresses or routes belong to pods.
-    pub(crate) fn tunnel(&self, node: &str) -> Option<(&'a Link, &'a Vxlan)> {
-        self.tunnels.get(node).copied()
+    /// The tunnels of a node that carry pods: the VXLAN devices whose addresses or routes belong to pods.
+    pub(crate) fn tunnels(&self, node: &str) -> &[Tunnel<'a>] {
+        self.tunnels.get(node).map_or(&[], Vec::as_slice)
     }
 
-    fn find_tunnel(&self, node: &str) -> Option<(&'a Link, &'a Vxlan)> {
+    /// The tunnel of a node that carries pods' packets of a family.
+    pub(crate) fn tunnel(&self, node: &str, family: Family) -> Option<Tunnel<'a>> {
+        let mut tunnels = self.tunnels(node).iter();
+        tunnels.find(|tunnel| tunnel.carries(family)).copied()
+    }
+
+    fn find_tunnels(&self, node: &str) -> Vec<Tunnel<'a>> {
         let table = self.tables.get(node);
-        let carries = |link: &Link| {
+        let carries = |link: &Link, family: Family| {
             let leads = table.into_iter().flatten().any(|(network, route)| {
-                route.device.as_deref() == Some(link.name.as_str()) && self.is_pod_network(network)
+                Family::of(network.addr()) == family
+                    && route.device.as_deref() == Some(link.name.as_str())
+                    && self.is_pod_network(network)
             });
-            leads
-                || link
-                    .addresses
-                    .iter()
-                    .any(|address| self.owner_of(address.address).is_some())
+            let own = |address: IpAddr| Family::of(address) == family && self.owner_of(address).is_some();
+            leads || link.addresses.iter().any(|address| own(address.address))
         };
-        let tunnels = self
-            .links(node)?
-            .iter()
-            .filter_map(|link| Some((link, link.vxlan.as_ref()?)));
-        tunnels.into_iter().find(|(link, _)| carries(link))
+        let links = self.links(node).into_iter().flatten();
+        let tunnels = links.filter_map(|link| {
+            Some(Tunnel {
+                link,
+                vxlan: link.vxlan.as_ref()?,
+                v4: carries(link, Family::IPv4),
+                v6: carries(link, Family::IPv6),
+            })
+        });
+        tunnels.filter(|tunnel| tunnel.v4 || tunnel.v6).collect()
     }
 
     /// The bridge that joins the pods of a node: it has an address of the node's own pod network.

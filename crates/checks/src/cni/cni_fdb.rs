@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 
 use observation::ForwardingEntry;
-use report::{Evidence, Finding, Severity, Subject};
+use report::{Evidence, Family, Finding, Severity, Subject};
 
 use super::{FarEnd, far_end};
 use crate::check::{Breaks, Check, Judgement, Need};
@@ -27,7 +27,7 @@ fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<ForwardingEntry>)], judgement: &m
         let Some((_, entries)) = part.iter().find(|(node, _)| *node == hop.node) else {
             continue;
         };
-        let Some(far) = far_end(nodes, hop.peer) else {
+        let Some(far) = far_end(nodes, hop.peer, Family::of(hop.gateway)) else {
             continue;
         };
         let destinations: Vec<_> = entries
@@ -36,7 +36,7 @@ fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<ForwardingEntry>)], judgement: &m
             .filter_map(|entry| entry.destination)
             .collect();
         // What the peer's CNI told the others is what they do; whether that is true is another check's question.
-        let told = super::told_address(hop.peer);
+        let told = super::told_address(hop.peer, Family::of(hop.gateway));
         let right = |address: &IpAddr| {
             far.outer.contains(address) || hop.peer.internal_ips.contains(address) || told == Some(*address)
         };
@@ -159,5 +159,29 @@ mod tests {
     fn entries_that_are_right_pass_and_a_node_that_was_not_read_is_unknown() {
         shown::passes(&CHECK, &Scene::healthy(3).observation());
         shown::cannot_tell(&CHECK, &Scene::healthy(3).unread("node3").observation());
+    }
+
+    #[test]
+    fn the_tunnel_of_each_family_has_entries_of_its_own() {
+        shown::passes(&CHECK, &Scene::dual_stack(3).observation());
+        let observation = Scene::dual_stack(3)
+            .change("node1", |reads| {
+                if let report::Observed::Seen(entries) = &mut reads.forwarding {
+                    entries.retain(|entry| entry.mac != "06:00:00:00:00:02");
+                }
+            })
+            .observation();
+        let findings = shown::finds(&CHECK, &observation);
+        assert_eq!(findings.len(), 1);
+        assert_eq!(
+            findings[0].summary,
+            "flannel-v6.1 of node1 does not know where the tunnel of node2 is"
+        );
+        assert!(
+            findings[0]
+                .hint
+                .as_ref()
+                .is_some_and(|hint| hint.contains("dst fd00:30::12"))
+        );
     }
 }

@@ -1,5 +1,5 @@
 use observation::Neighbour;
-use report::{Evidence, Finding, Severity, Subject};
+use report::{Evidence, Family, Finding, Severity, Subject};
 
 use super::far_end;
 use crate::check::{Breaks, Check, Judgement, Need};
@@ -29,7 +29,7 @@ fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<Neighbour>)], judgement: &mut Jud
             .iter()
             .find(|entry| entry.device == hop.tunnel.name && entry.address == hop.gateway);
         let resolved = entry.and_then(|entry| entry.mac.as_ref());
-        let far = far_end(nodes, hop.peer);
+        let far = far_end(nodes, hop.peer, Family::of(hop.gateway));
         let fact = match (entry, resolved, &far) {
             (None, ..) => format!("there is no entry for {} on {}", hop.gateway, hop.tunnel.name),
             (Some(entry), None, _) => format!(
@@ -118,5 +118,18 @@ mod tests {
     fn entries_that_are_right_pass_and_a_node_that_was_not_read_is_unknown() {
         shown::passes(&CHECK, &Scene::healthy(3).observation());
         shown::cannot_tell(&CHECK, &Scene::healthy(3).unread("node3").observation());
+    }
+
+    #[test]
+    fn the_tunnel_of_each_family_has_neighbours_of_its_own() {
+        shown::passes(&CHECK, &Scene::dual_stack(3).observation());
+        let observation = Scene::dual_stack(3)
+            .change("node1", |reads| {
+                if let report::Observed::Seen(neighbours) = &mut reads.neighbours {
+                    neighbours.retain(|entry| entry.mac.as_deref() != Some("06:00:00:00:00:02"));
+                }
+            })
+            .observation();
+        assert_eq!(shown::finds(&CHECK, &observation).len(), 1);
     }
 }

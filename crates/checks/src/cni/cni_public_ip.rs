@@ -1,8 +1,9 @@
 use std::net::IpAddr;
 
 use observation::Link;
-use report::{Evidence, Finding, Severity, Subject};
+use report::{Evidence, Family, Finding, Severity, Subject};
 
+use super::{told_address, told_name};
 use crate::check::{Breaks, Check, Judgement, Need};
 use crate::nodes::{Nodes, on_nodes};
 use crate::shell::{on_node, word};
@@ -17,18 +18,15 @@ pub(crate) static CHECK: Check = Check {
     judge,
 };
 
-const ANNOTATION: &str = "flannel.alpha.coreos.com/public-ip";
-
 fn judge(view: &View<'_>) -> Judgement {
     on_nodes(view, |reads| &reads.links, find)
 }
 
 fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<Link>)], judgement: &mut Judgement) {
-    for &(node, links) in part {
-        let said = nodes
-            .object(node)
-            .and_then(|object| object.annotations.get(ANNOTATION))
-            .and_then(|address| address.parse::<IpAddr>().ok());
+    let families = [Family::IPv4, Family::IPv6];
+    for (&(node, links), family) in part.iter().flat_map(|one| families.map(|family| (one, family))) {
+        let annotation = told_name(family);
+        let said = nodes.object(node).and_then(|object| told_address(object, family));
         let Some(said) = said else { continue };
         let own: Vec<IpAddr> = links
             .iter()
@@ -39,7 +37,7 @@ fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<Link>)], judgement: &mut Judgemen
         let overwritten = nodes.object(node).is_some_and(|object| {
             object
                 .annotations
-                .contains_key("flannel.alpha.coreos.com/public-ip-overwrite")
+                .contains_key(&format!("{annotation}-overwrite"))
         });
         if own.contains(&said) || overwritten {
             continue;
@@ -50,7 +48,7 @@ fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<Link>)], judgement: &mut Judgemen
             Subject::node(node),
             format!("the other nodes send packets for pods of {node} to {said}, which {node} does not have"),
             Evidence::field(
-                format!("{ANNOTATION}: {said}"),
+                format!("{annotation}: {said}"),
                 format!("node/{node} .metadata.annotations"),
             ),
         );

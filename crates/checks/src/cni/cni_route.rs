@@ -1,5 +1,5 @@
 use observation::Route;
-use report::{Evidence, Finding, Severity, Subject};
+use report::{Evidence, Family, Finding, Severity, Subject};
 
 use crate::check::{Breaks, Check, Judgement, Need};
 use crate::nodes::{Nodes, Way, inside, is_default, on_nodes, shown};
@@ -37,10 +37,14 @@ fn find(view: &View<'_>, nodes: &Nodes<'_>, part: &[(&str, &Vec<Route>)], judgem
         return;
     }
     // A tunnel that is down takes its routes along: then they are not what is wrong.
-    let is_down = |node: &str| nodes.tunnel(node).is_some_and(|(tunnel, _)| !tunnel.up);
+    let is_down = |way: &Way<'_>| {
+        nodes
+            .tunnel(way.node, Family::of(way.cidr.addr()))
+            .is_some_and(|tunnel| !tunnel.link.up)
+    };
     for way in ways
         .iter()
-        .filter(|way| !(way.is_own() || is_down(way.node) && thrown(way.route).is_none()))
+        .filter(|way| !(way.is_own() || is_down(way) && thrown(way.route).is_none()))
     {
         let breaks = Breaks::Pairs {
             pairs: vec![(way.node.to_owned(), way.peer.name.clone())],
@@ -148,8 +152,9 @@ fn back(nodes: &Nodes<'_>, way: &Way<'_>) -> Option<Evidence> {
 
 /// The missing route, made after the pattern of those to other nodes.
 fn repair(nodes: &Nodes<'_>, way: &Way<'_>) -> Option<String> {
-    let (tunnel, _) = nodes.tunnel(way.node)?;
-    let (far, _) = nodes.tunnel(&way.peer.name)?;
+    let family = Family::of(way.cidr.addr());
+    let tunnel = nodes.tunnel(way.node, family)?.link;
+    let far = nodes.tunnel(&way.peer.name, family)?.link;
     let gateway = far
         .addresses
         .iter()
@@ -223,5 +228,22 @@ mod tests {
     fn all_routes_there_pass_and_a_node_that_was_not_read_is_unknown() {
         shown::passes(&CHECK, &Scene::healthy(3).observation());
         shown::cannot_tell(&CHECK, &Scene::healthy(3).unread("node3").observation());
+    }
+
+    #[test]
+    fn each_family_has_routes_of_its_own() {
+        shown::passes(&CHECK, &Scene::dual_stack(3).observation());
+        let observation = Scene::dual_stack(3)
+            .change("node1", |reads| without_route(reads, "fd00:244:0:2::/64"))
+            .observation();
+        let findings = shown::finds(&CHECK, &observation);
+        assert_eq!(findings.len(), 1);
+        assert!(
+            findings[0].hint.as_ref().is_some_and(|hint| {
+                hint.contains("ip route replace fd00:244:0:2::/64 via fd00:244:0:2:: dev flannel-v6.1 onlink")
+            }),
+            "{:?}",
+            findings[0].hint
+        );
     }
 }

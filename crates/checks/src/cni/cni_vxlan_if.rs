@@ -1,5 +1,7 @@
+use std::collections::BTreeSet;
+
 use observation::{Link, Vxlan};
-use report::{Evidence, Finding, Severity, Subject};
+use report::{Evidence, Family, Finding, Severity, Subject};
 
 use crate::check::{Breaks, Check, Judgement, Need};
 use crate::nodes::{Nodes, majority, on_nodes};
@@ -19,26 +21,50 @@ fn judge(view: &View<'_>) -> Judgement {
     on_nodes(view, |reads| &reads.links, find)
 }
 
-fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<Link>)], judgement: &mut Judgement) {
+fn find<'a>(nodes: &Nodes<'a>, part: &[(&'a str, &'a Vec<Link>)], judgement: &mut Judgement) {
+    let mut told = BTreeSet::new();
+    for family in [Family::IPv4, Family::IPv6] {
+        for (node, name, finding) in of_family(nodes, part, family) {
+            // A device may carry both families.
+            if told.insert((node, name)) {
+                let breaks = Breaks::CrossNode {
+                    node: node.to_owned(),
+                };
+                judgement.cause(finding, breaks);
+            }
+        }
+    }
+}
+
+/// What is wrong with the tunnels of a family: on which node, with which device.
+fn of_family<'a>(
+    nodes: &Nodes<'a>,
+    part: &[(&'a str, &'a Vec<Link>)],
+    family: Family,
+) -> Vec<(&'a str, &'a str, Finding)> {
+    let mut found = Vec::new();
     let tunnels: Vec<(&str, &Link, &Vxlan)> = part
         .iter()
         .filter_map(|(node, _)| {
-            let (link, vxlan) = nodes.tunnel(node)?;
-            Some((*node, link, vxlan))
+            let tunnel = nodes.tunnel(node, family)?;
+            Some((*node, tunnel.link, tunnel.vxlan))
         })
         .collect();
     let Some(name) = majority(tunnels.iter().map(|(_, link, _)| link.name.as_str())) else {
-        return;
+        return found;
     };
     let usual_port = majority(tunnels.iter().map(|(_, _, vxlan)| vxlan.port));
     let usual_vni = majority(tunnels.iter().map(|(_, _, vxlan)| vxlan.vni));
     for &(node, links) in part {
-        let found = tunnels.iter().find(|(of, _, _)| *of == node);
+        if !nodes.cidrs(node).any(|cidr| Family::of(cidr.addr()) == family) {
+            continue;
+        }
+        let own = tunnels.iter().find(|(of, _, _)| *of == node);
         let named = links
             .iter()
             .find(|link| link.name == name)
             .and_then(|link| Some((link, link.vxlan.as_ref()?)));
-        let tunnel = found.map(|(_, link, vxlan)| (*link, *vxlan)).or(named);
+        let tunnel = own.map(|(_, link, vxlan)| (*link, *vxlan)).or(named);
         let (what, fact) = match tunnel {
             // A cluster of two of which one has none shows a majority of one: it takes two that have it.
             None if tunnels.len() < 2 => continue,
@@ -66,11 +92,9 @@ fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<Link>)], judgement: &mut Judgemen
             "restart the CNI's pod on {node}, which sets the device and its routes anew: `kubectl get pods -A -o wide \
              --field-selector spec.nodeName={node}`"
         ));
-        let breaks = Breaks::CrossNode {
-            node: node.to_owned(),
-        };
-        judgement.cause(finding, breaks);
+        found.push((node, name, finding));
     }
+    found
 }
 
 /// How a tunnel that is up differs from what it has to be.
@@ -163,5 +187,12 @@ mod tests {
         }
         shown::passes(&CHECK, &scene.observation());
         shown::cannot_tell(&CHECK, &Scene::healthy(3).unread("node3").observation());
+    }
+
+    #[test]
+    fn the_tunnel_of_each_family_is_looked_at() {
+        shown::passes(&CHECK, &Scene::dual_stack(3).observation());
+        let down = Scene::dual_stack(3).change("node2", |reads| link(reads, "flannel-v6.1").up = false);
+        assert_eq!(summary(&down), "the tunnel flannel-v6.1 of node2 is down");
     }
 }

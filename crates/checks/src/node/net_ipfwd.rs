@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use observation::NodeEvidence;
-use report::{Evidence, Finding, Severity, Subject};
+use report::{Evidence, Family, Finding, Severity, Subject};
 
 use super::{of_device, setting, setting_after};
 use crate::check::{Breaks, Check, Judgement, Need};
@@ -41,9 +41,12 @@ fn find(nodes: &Nodes<'_>, part: &[(&str, &BTreeMap<String, String>)], judgement
 /// The settings that keep packets of pods from being forwarded.
 fn switched_off(nodes: &Nodes<'_>, node: &str, evidence: &NodeEvidence) -> Vec<String> {
     let mut names = vec![GLOBAL.to_owned()];
+    // Of a tunnel for the other family the kernel asks another switch.
     let devices = [
         nodes.bridge(node).map(|link| link.name.as_str()),
-        nodes.tunnel(node).map(|(link, _)| link.name.as_str()),
+        nodes
+            .tunnel(node, Family::IPv4)
+            .map(|tunnel| tunnel.link.name.as_str()),
         uplink(evidence),
     ];
     names.extend(

@@ -4,7 +4,7 @@ use observation::Link;
 use report::{Evidence, Finding, Severity, Subject};
 
 use crate::check::{Check, Judgement, Need};
-use crate::nodes::{Nodes, majority, on_nodes};
+use crate::nodes::{Nodes, Tunnel, majority, on_nodes};
 use crate::shell::on_node;
 use crate::view::View;
 
@@ -27,11 +27,21 @@ fn judge(view: &View<'_>) -> Judgement {
 
 fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<Link>)], judgement: &mut Judgement) {
     let mut tunnels = Vec::new();
-    for &(node, links) in part {
-        let Some((tunnel, vxlan)) = nodes.tunnel(node) else {
-            continue;
-        };
-        tunnels.push((node, tunnel));
+    let all = part.iter().flat_map(|(node, links)| {
+        nodes
+            .tunnels(node)
+            .iter()
+            .map(move |tunnel| (*node, *links, tunnel))
+    });
+    for (
+        node,
+        links,
+        Tunnel {
+            link: tunnel, vxlan, ..
+        },
+    ) in all
+    {
+        tunnels.push((node, *tunnel));
         let below = vxlan
             .device
             .as_ref()
@@ -45,14 +55,21 @@ fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<Link>)], judgement: &mut Judgemen
         {
             judgement.findings.push(too_large(node, tunnel, below, overhead));
         }
+        let is_used = |bridge: &Link| {
+            let mut links = links.iter();
+            links.any(|link| link.master.as_ref() == Some(&bridge.name))
+        };
+        // A bridge that nothing is joined to has the MTU that it was made with, and takes on that of its ports.
         if let Some(bridge) = nodes.bridge(node)
             && bridge.mtu > tunnel.mtu
+            && is_used(bridge)
         {
             judgement.findings.push(bridge_too_large(node, tunnel, bridge));
         }
     }
-    let usual = majority(tunnels.iter().map(|(_, tunnel)| tunnel.mtu));
     for (node, tunnel) in &tunnels {
+        let same = tunnels.iter().filter(|(_, other)| other.name == tunnel.name);
+        let usual = majority(same.map(|(_, tunnel)| tunnel.mtu));
         if usual.is_some_and(|usual| usual != tunnel.mtu) {
             let usual = usual.map(|usual| usual.to_string()).unwrap_or_default();
             let mut finding = Finding::new(
@@ -157,5 +174,16 @@ mod tests {
     fn sizes_that_fit_pass_and_a_node_that_was_not_read_is_unknown() {
         shown::passes(&CHECK, &Scene::healthy(3).observation());
         shown::cannot_tell(&CHECK, &Scene::healthy(3).unread("node3").observation());
+    }
+
+    #[test]
+    fn a_tunnel_of_each_family_may_have_an_mtu_of_its_own() {
+        let observation = Scene::dual_stack(3).observation();
+        let judgement = (CHECK.judge)(&crate::view::View::new(&observation));
+        let worse = judgement
+            .findings
+            .iter()
+            .filter(|finding| finding.severity > Severity::Note);
+        assert_eq!(worse.count(), 0, "{:?}", judgement.findings);
     }
 }

@@ -1,9 +1,9 @@
 use observation::Route;
-use report::{Evidence, Finding, Severity, Subject};
+use report::{Evidence, Family, Finding, Severity, Subject};
 
 use super::{of_device, rise, setting};
 use crate::check::{Breaks, Check, Judgement, Need};
-use crate::nodes::{Nodes, on_nodes};
+use crate::nodes::{Nodes, Tunnel, on_nodes};
 use crate::shell::on_node;
 use crate::view::View;
 
@@ -26,7 +26,7 @@ fn judge(view: &View<'_>) -> Judgement {
 fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<Route>)], judgement: &mut Judgement) {
     for &(node, _) in part {
         let evidence = nodes.evidence[node];
-        let Some((tunnel, _)) = nodes.tunnel(node) else {
+        let Some(Tunnel { link: tunnel, .. }) = nodes.tunnel(node, Family::IPv4) else {
             continue;
         };
         let filter = |device: &str| setting(evidence, &of_device(device, "rp_filter"));
@@ -38,9 +38,10 @@ fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<Route>)], judgement: &mut Judgeme
         }
         for peer in nodes.objects().filter(|peer| peer.name != node) {
             // The peer's packets come through the tunnel; where do the answers go?
-            let sends_through_tunnel = nodes.tunnel(&peer.name).is_some();
+            let sends_through_tunnel = nodes.tunnel(&peer.name, Family::IPv4).is_some();
             let back = nodes
                 .cidrs(&peer.name)
+                .filter(|cidr| cidr.addr().is_ipv4())
                 .find_map(|cidr| nodes.best_route(node, cidr.network()));
             let Some(back) = back else { continue };
             if !sends_through_tunnel || back.device.as_deref() == Some(tunnel.name.as_str()) {

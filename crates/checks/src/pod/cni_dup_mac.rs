@@ -98,10 +98,11 @@ fn shared(one: (Inside<'_>, &Link), other: (Inside<'_>, &Link), bridge: &str, ma
 /// Ends of the tunnel of two nodes with one address.
 fn ends(nodes: &Nodes<'_>, judgement: &mut Judgement) {
     let mut first: BTreeMap<&str, (&str, &Link)> = BTreeMap::new();
-    for node in nodes.evidence.keys() {
-        let Some((link, _)) = nodes.tunnel(node) else {
-            continue;
-        };
+    let all = nodes
+        .evidence
+        .keys()
+        .flat_map(|node| nodes.tunnels(node).iter().map(move |tunnel| (node, tunnel.link)));
+    for (node, link) in all {
         let Some(mac) = link.mac.as_deref() else { continue };
         let Some((other, theirs)) = first.get(mac) else {
             first.insert(mac, (node, link));
