@@ -5,6 +5,7 @@
 
 use std::error::Error;
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::{env, fs};
@@ -124,6 +125,14 @@ fn build(target: &str, root: &Path, target_directory: &Path) -> Result<(), Box<d
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), Box<dyn Error>> {
+    // Not written over in place: a target directory that was copied with hard links shares this file with the other one,
+    // whose agent may speak another language.
+    match fs::remove_file(to) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(format!("cannot replace {}: {error}", to.display()).into());
+        }
+        _ => {}
+    }
     fs::copy(from, to)
         .map_err(|error| format!("cannot take the probe agent from {}: {error}", from.display()))?;
     Ok(())

@@ -160,6 +160,7 @@ const SYMPTOMS: &[(&str, Layer)] = &[
     ("net-np", Layer::Service),
     ("net-lb", Layer::Service),
     ("net-kubelet", Layer::Service),
+    ("net-preflight-pod", Layer::Service),
     ("net-egr", Layer::Egress),
     ("net-egr-ip", Layer::Egress),
 ];
@@ -180,9 +181,15 @@ fn symptoms<'a>(cause: &Candidate<'a>, found: &'a [Found]) -> impl Iterator<Item
         finding.severity == Severity::Error
             && !std::ptr::eq(*finding, own)
             && (below
+                || is_of_pods(&cause.breaks, &finding.subject)
                 || (layer == Layer::Policy && same_place)
                 || (layer >= *of && finding.id != own.id && !is_measured(own)))
     })
+}
+
+/// Whether what is tried of this pod fails because of it.
+fn is_of_pods(breaks: &Breaks, subject: &Subject) -> bool {
+    matches!(breaks, Breaks::Pods { pods } if pods.contains(subject))
 }
 
 fn namespace(subject: &Subject) -> Option<&str> {
@@ -220,10 +227,7 @@ fn accounts_for(cause: &Candidate<'_>, candidate: &Candidate<'_>, is_new: bool) 
         return false;
     }
     // What probes say of a pod follows from what was read in it.
-    if let Breaks::Pods { pods } = &cause.breaks
-        && cause.layer < candidate.layer
-        && pods.contains(&higher.subject)
-    {
+    if cause.layer < candidate.layer && is_of_pods(&cause.breaks, &higher.subject) {
         return true;
     }
     let shares = candidate

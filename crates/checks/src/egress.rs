@@ -34,7 +34,7 @@ fn ways_out<'a>(rows: &[Row<'a>]) -> BTreeMap<&'a str, WayOut> {
                 let known = match source {
                     Source::Pod { .. } => &mut way.pods,
                     Source::Host { .. } => &mut way.host,
-                    Source::Outside => continue,
+                    Source::Inside { .. } | Source::Outside => continue,
                 };
                 // One address that is reached shows that there is a way.
                 *known = Some(known.unwrap_or(false) || reached);

@@ -70,12 +70,23 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The rows, in the order in which they were planned first.
-pub(crate) fn rows<'a>(reach: &'a Reach) -> Vec<Row<'a>> {
+/// The rows, in the order in which they were planned first. Tries from within a pod of the cluster are not among them:
+/// what fails there and not beside it is that pod's matter, and nothing of its node's.
+pub(crate) fn rows(reach: &Reach) -> Vec<Row<'_>> {
+    let is_ours = |attempt: &&Attempt| !matches!(attempt.source, Source::Inside { .. });
+    grouped(reach.attempts.iter().filter(is_ours))
+}
+
+/// As [`rows`], with those from within pods of the cluster.
+pub(crate) fn all_rows(reach: &Reach) -> Vec<Row<'_>> {
+    grouped(reach.attempts.iter())
+}
+
+fn grouped<'a>(attempts: impl Iterator<Item = &'a Attempt>) -> Vec<Row<'a>> {
     let mut rows: Vec<Row<'a>> = Vec::new();
     let mut places: BTreeMap<(&Purpose, &report::Subject, std::net::SocketAddr, &Kind), usize> =
         BTreeMap::new();
-    for attempt in &reach.attempts {
+    for attempt in attempts {
         let key = (&attempt.purpose, &attempt.subject, attempt.address, &attempt.kind);
         let place = *places.entry(key).or_insert_with(|| {
             rows.push(Row {

@@ -82,6 +82,16 @@ pub enum Source {
         /// The node's name.
         node: String,
     },
+    /// A pod of the cluster itself, in its own network.
+    #[serde(rename_all = "camelCase")]
+    Inside {
+        /// The name of its node.
+        node: String,
+        /// `metadata.namespace`.
+        namespace: String,
+        /// `metadata.name`.
+        pod: String,
+    },
     /// The machine on which the program runs. Errors seen there have no offender.
     Outside,
 }
@@ -90,7 +100,7 @@ impl Source {
     /// The node, where there is one.
     pub fn node(&self) -> Option<&str> {
         match self {
-            Self::Pod { node } | Self::Host { node } => Some(node),
+            Self::Pod { node } | Self::Host { node } | Self::Inside { node, .. } => Some(node),
             Self::Outside => None,
         }
     }

@@ -72,6 +72,8 @@ pub(crate) struct Place<'a> {
     pub(crate) run: &'a str,
     /// The agent's command that takes the plan: `run` or `read`.
     pub(crate) command: &'static str,
+    /// The uid of a pod of the node in whose network the plan is run, instead of the probe pod's.
+    pub(crate) inside: Option<&'a str>,
     pub(crate) streamed: &'a Arc<Streamed>,
 }
 
@@ -137,7 +139,8 @@ async fn once(place: &Place<'_>, plan: &[u8], deadline: Duration) -> Once {
         .max_stdin_buf_size(64 * 1024)
         .max_stdout_buf_size(1024 * 1024)
         .max_stderr_buf_size(64 * 1024);
-    let command = [AGENT, place.command, "--name", place.node, "--run", place.run];
+    let mut command = vec![AGENT, place.command, "--name", place.node, "--run", place.run];
+    command.extend(place.inside.iter().flat_map(|uid| ["--pod", uid]));
     let process = tokio::time::timeout(CONNECT, place.api.exec(place.pod, command, &params)).await;
     match process {
         Err(_elapsed) => failed(Trouble::TimedOut(CONNECT)),

@@ -87,19 +87,27 @@ impl ProbeRun {
     /// and a cut off answer are gaps of the result.
     pub async fn execute(&self, node: &str, plan: &Plan) -> Executed {
         let encoded = netprobe::encode_plan(plan);
-        self.ask(node, "run", encoded, plan.deadline_ms).await
+        self.ask(node, "run", None, encoded, plan.deadline_ms).await
+    }
+
+    /// Runs a plan in the network of a pod of the cluster, by its uid as [`observation::NodePod::uid`]. Only privileged probe pods
+    /// can: from any other, and where the pod is not found, the gap says so. As [`ProbeRun::execute`] for the rest.
+    pub async fn execute_inside(&self, node: &str, uid: &str, plan: &Plan) -> Executed {
+        let encoded = netprobe::encode_plan(plan);
+        self.ask(node, "run", Some(uid), encoded, plan.deadline_ms).await
     }
 
     /// Reads what the plan says in the probe pod of a node, as [`ProbeRun::execute`].
     pub async fn read(&self, node: &str, plan: &ReadPlan) -> Executed {
         let encoded = netprobe::encode_read_plan(plan);
-        self.ask(node, "read", encoded, plan.deadline_ms).await
+        self.ask(node, "read", None, encoded, plan.deadline_ms).await
     }
 
     async fn ask(
         &self,
         node: &str,
         command: &'static str,
+        inside: Option<&str>,
         encoded: Result<Vec<u8>, std::io::Error>,
         deadline_ms: u64,
     ) -> Executed {
@@ -143,6 +151,7 @@ impl ProbeRun {
             pod: &pod.name,
             run: &self.placement.run,
             command,
+            inside,
             streamed: &self.streamed,
         };
         let executed = exec::execute(&place, &encoded, Duration::from_millis(deadline_ms)).await;

@@ -8,12 +8,11 @@ use cluster::{Cluster, ConnectionArgs, ServiceScope};
 use netprobe::Outcome;
 use observation::{Attempt, EndpointSlice, Observation, Purpose, Reach, Service, SourceState, Topic};
 use plugin::{Failure, Run, Spinner};
-use probe::ProbeRun;
 use report::Observed;
 
 use crate::look::Look;
 use crate::session::Session;
-use crate::tries::{host_places, pod_places, try_all};
+use crate::tries::{Probers, host_places, pod_places, try_all};
 
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct EgressArgs {
@@ -136,13 +135,14 @@ impl Facts {
     /// First the names, then the addresses that they stand for: two rounds, the second only where there are names.
     pub(crate) async fn try_from(
         &self,
-        pods: &ProbeRun,
+        probers: impl Into<Probers<'_>>,
         places: &[ReachPlace],
         spinner: &Spinner,
     ) -> (Vec<SourceState>, Vec<Attempt>) {
-        let run = pods.placement().run.clone();
+        let probers = probers.into();
+        let run = probers.pods.placement().run.clone();
         let plan = checks::assemble(&run, places, &self.wanted(places), &self.options);
-        let (mut sources, mut attempts) = try_all(pods, &plan, spinner).await;
+        let (mut sources, mut attempts) = try_all(probers, &plan, spinner).await;
         let known = self.known_by(&attempts);
         let new: Vec<Wanted> = checks::plan_egress(&known.targets, None, &[], &self.options)
             .into_iter()
@@ -153,7 +153,7 @@ impl Facts {
             .collect();
         if !new.is_empty() {
             let plan = checks::assemble(&run, places, &new, &self.options);
-            let (more, again) = try_all(pods, &plan, spinner).await;
+            let (more, again) = try_all(probers, &plan, spinner).await;
             attempts.extend(again);
             for state in more {
                 match sources.iter_mut().find(|it| it.source == state.source) {

@@ -6,19 +6,23 @@ use checks::{EgressTarget, ReachOptions, ReachPlace, ServiceDepth, Wanted};
 use cluster::{Cluster, ConnectionArgs, ServiceScope};
 use netprobe::Kind;
 use observation::{
-    EndpointSlice, Expected, Node, Observation, PathPod, Purpose, Reach, Service, Source, Topic,
+    EndpointSlice, Expected, Node, NodePod, Observation, PathPod, Purpose, Reach, Service, Source, Topic,
 };
 use plugin::{Failure, Run};
+use probe::ProbeRun;
 use report::{Observed, Subject};
 
+use crate::args::NodeReading;
 use crate::egress::Facts;
 use crate::look::Look;
+use crate::node_reading;
 use crate::session::{NodeChoice, Session};
-use crate::tries::{joined, pod_places, try_all};
+use crate::tries::{Probers, joined, try_all};
 
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct PathArgs {
-    /// Where it begins: pod/NAME or node/NAME. A probe pod on that node stands in for it.
+    /// Where it begins: pod/NAME or node/NAME. A probe pod on that node stands in for it, unless --node-access lets the probes
+    /// begin in the pod's own network.
     #[arg(value_name = "SRC")]
     source: String,
     /// Where it ends: service/NAME, pod/NAME:PORT, node/NAME:PORT, HOST:PORT or a URL.
@@ -27,6 +31,10 @@ pub(crate) struct PathArgs {
     /// Do not add the node of the destination as a second source, to compare with.
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", action = clap::ArgAction::Set, hide_default_value = true, hide_possible_values = true)]
     only: bool,
+    /// Read the nodes of both ends and the networks of their pods through a privileged pod on each, and try from the network of
+    /// the pod itself beside the probe pod.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", action = clap::ArgAction::Set, hide_default_value = true, hide_possible_values = true)]
+    node_access: bool,
     #[command(flatten)]
     look: Look,
 }
@@ -90,19 +98,46 @@ async fn observe(connection: &ConnectionArgs, wanted: &PathArgs, run: &Run) -> R
         selector: None,
     };
     let path = path;
-    let (placement, tried) = session
-        .with_pods(choice, async |pods, spinner| {
-            let places = pod_places(pods.placement());
+    let work = async |session: &mut Session<'_>, hosts: Option<&ProbeRun>| {
+        let own = match (hosts, &begin) {
+            (Some(hosts), End::Pod { name, .. }) => {
+                let pods = session.cluster.node_pods(std::slice::from_ref(&begin_node)).await;
+                let of_name = |pod: &NodePod| pod.name == *name && pod.namespace == namespace;
+                let pod = pods
+                    .seen()
+                    .and_then(|pods| pods.iter().find(|pod| of_name(pod)).cloned());
+                pod.map(|pod| (hosts, pod))
+            }
+            _ => None,
+        };
+        let tried = session.with_pods(choice, async |pods, spinner| {
+            let probers = Probers {
+                pods,
+                inside: own.as_ref().map(|(hosts, pod)| (*hosts, pod)),
+            };
+            let places = probers.places();
             if let End::Outside(target) = &path.end {
                 let outside = path.outside(target.clone());
-                return (outside.try_from(pods, &places, spinner).await, Vec::new());
+                return (outside.try_from(probers, &places, spinner).await, Vec::new());
             }
             let run = &pods.placement().run;
             let (wanted, left_out) = path.wanted(&places);
             let plan = checks::assemble(run, &places, &wanted, &path.options);
-            (try_all(pods, &plan, spinner).await, left_out)
-        })
-        .await?;
+            (try_all(probers, &plan, spinner).await, left_out)
+        });
+        Ok((Box::pin(tried).await?, own.is_some()))
+    };
+    let (read, ((placement, tried), is_inside)) = if wanted.node_access {
+        let reading = NodeReading {
+            node_access: true,
+            host_network: false,
+        };
+        let around = Box::pin(node_reading::around(&mut session, choice, &reading, true, work));
+        let (read, done) = around.await?;
+        (Some(read), done)
+    } else {
+        (None, Box::pin(work(&mut session, None)).await?)
+    };
     let mut reach = Reach {
         topics: vec![Topic::Path],
         asked: path.asked,
@@ -122,14 +157,31 @@ async fn observe(connection: &ConnectionArgs, wanted: &PathArgs, run: &Run) -> R
     if let Some(((sources, attempts), left_out)) = tried {
         (reach.sources, reach.attempts, reach.left_out) = (sources, attempts, left_out);
     }
-    reach.left_out.push(format!(
-        "{} itself: a probe pod on {begin_node} stands in for it; policies that select it do not select the probe pod, \
-         `kubectl netcheck policy` judges them",
-        wanted.source
-    ));
+    if !is_inside {
+        reach.left_out.push(stand_in(wanted, &begin, &begin_node));
+    }
     let mut observation = session.finish(Some(placement))?;
     observation.reach = Some(reach);
+    if let Some(read) = read {
+        observation.node_reading = Some(read.reading);
+        observation.node_evidence = read.evidence;
+        observation.node_pods = read.pods;
+    }
     Ok(observation)
+}
+
+/// That the probes did not begin where the user said, and what would let them.
+fn stand_in(wanted: &PathArgs, begin: &End, node: &str) -> String {
+    let source = &wanted.source;
+    let why = match begin {
+        End::Pod { .. } if !wanted.node_access => "; --node-access tries from the pod's own network",
+        End::Pod { .. } => "; it has no network of its own, or that could not be entered",
+        _ => "",
+    };
+    format!(
+        "{source} itself: a probe pod on {node} stands in for it{why}; policies that select it do not select the probe pod, \
+         `kubectl netcheck policy` judges them"
+    )
 }
 
 struct Path {

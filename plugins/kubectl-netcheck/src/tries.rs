@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use checks::{Effort, ReachPlace, ReachPlan, SourceAnswers};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use observation::{Attempt, Node, Place, Placement, Source, SourceState};
+use netprobe::Plan;
+use observation::{Attempt, Node, NodePod, Place, Placement, Source, SourceState};
 use plugin::Spinner;
 use probe::{Executed, ProbeRun};
 use report::Observed;
@@ -51,13 +52,64 @@ pub(crate) fn joined<T>(one: Observed<Vec<T>>, other: Observed<Vec<T>>) -> Obser
     }
 }
 
+/// Who runs plans.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Probers<'a> {
+    /// The probe pods.
+    pub(crate) pods: &'a ProbeRun,
+    /// Those that enter the network of a pod of the cluster, and the pod.
+    pub(crate) inside: Option<(&'a ProbeRun, &'a NodePod)>,
+}
+
+impl<'a> From<&'a ProbeRun> for Probers<'a> {
+    fn from(pods: &'a ProbeRun) -> Self {
+        Self { pods, inside: None }
+    }
+}
+
+impl Probers<'_> {
+    /// All places to try from.
+    pub(crate) fn places(&self) -> Vec<ReachPlace> {
+        let mut places = pod_places(self.pods.placement());
+        places.extend(self.inside.map(|(_, pod)| ReachPlace {
+            source: inside(pod),
+            addresses: pod.addresses.clone(),
+            effort: Effort::Full,
+        }));
+        places
+    }
+
+    async fn execute(&self, source: &Source, node: &str, plan: &Plan) -> Executed {
+        match (source, self.inside) {
+            (Source::Inside { .. }, Some((hosts, pod))) => {
+                // The run that the plan says it belongs to is that of the probe pod which takes it.
+                let plan = Plan {
+                    run: hosts.placement().run.clone(),
+                    ..plan.clone()
+                };
+                hosts.execute_inside(node, &pod.uid, &plan).await
+            }
+            _ => self.pods.execute(node, plan).await,
+        }
+    }
+}
+
+/// A pod of the cluster as a source.
+fn inside(pod: &NodePod) -> Source {
+    Source::Inside {
+        node: pod.node.clone(),
+        namespace: pod.namespace.clone(),
+        pod: pod.name.clone(),
+    }
+}
+
 /// Runs the plan, all sources at once.
 pub(crate) async fn try_all(
-    pods: &ProbeRun,
+    probers: impl Into<Probers<'_>>,
     plan: &ReachPlan,
     spinner: &Spinner,
 ) -> (Vec<SourceState>, Vec<Attempt>) {
-    let answers = execute_all(pods, plan, spinner).await;
+    let answers = execute_all(probers, plan, spinner).await;
     let answers = answers
         .into_iter()
         .map(|(source, executed)| (source, given(executed)));
@@ -74,25 +126,26 @@ pub(crate) fn given(executed: Executed) -> SourceAnswers {
 
 /// Runs the plan, all sources at once, and returns all that they said.
 pub(crate) async fn execute_all(
-    pods: &ProbeRun,
+    probers: impl Into<Probers<'_>>,
     plan: &ReachPlan,
     spinner: &Spinner,
 ) -> BTreeMap<Source, Executed> {
+    let probers = probers.into();
     let total = plan.sources.len();
-    spinner.say(format!("trying from {total} nodes"));
+    spinner.say(format!("trying from {total} places"));
     let mut running: FuturesUnordered<_> = plan
         .sources
         .iter()
         .filter_map(|(source, tries)| {
             let node = source.node()?;
-            Some(async move { (source.clone(), pods.execute(node, &tries.plan).await) })
+            Some(async move { (source.clone(), probers.execute(source, node, &tries.plan).await) })
         })
         .collect();
     let mut answers = BTreeMap::new();
     while let Some((source, executed)) = running.next().await {
         answers.insert(source, executed);
         spinner.say(format!(
-            "trying: {} of {total} nodes have answered",
+            "trying: {} of {total} places have answered",
             answers.len()
         ));
     }

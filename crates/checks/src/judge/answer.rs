@@ -21,7 +21,10 @@ pub(super) fn answer(
         && let Some(reach) = &view.observation.reach
     {
         let answer = crate::tries::answer(reach, verdict, &list(findings, Severity::Warning));
-        return answer.unwrap_or_else(|| list(findings, Severity::Error));
+        return answer.unwrap_or_else(|| match causes {
+            [] => list(findings, Severity::Error),
+            causes => first(causes),
+        });
     }
     match verdict {
         Verdict::Fail => {
@@ -30,9 +33,7 @@ pub(super) fn answer(
             } = counts(view);
             let what = match causes {
                 [] => list(findings, Severity::Error),
-                [one] => one.summary.clone(),
-                [one, other] => format!("{}; {}", one.summary, other.summary),
-                [one, rest @ ..] => format!("{}; and {} causes more", one.summary, rest.len()),
+                causes => first(causes),
             };
             if answered == planned {
                 what
@@ -44,6 +45,16 @@ pub(super) fn answer(
         Verdict::Pass => healthy(view),
         Verdict::Unknown => unknown(view),
         Verdict::Skipped => "nothing was looked at".to_owned(),
+    }
+}
+
+/// What is the cause, in as many words as are read.
+fn first(causes: &[RootCause]) -> String {
+    match causes {
+        [] => String::new(),
+        [one] => one.summary.clone(),
+        [one, other] => format!("{}; {}", one.summary, other.summary),
+        [one, rest @ ..] => format!("{}; and {} causes more", one.summary, rest.len()),
     }
 }
 

@@ -57,6 +57,9 @@ fn gap(source: &Source, message: String) -> Observed<()> {
     let what = match source {
         Source::Pod { node } => format!("answers of the probe pod on {node}"),
         Source::Host { node } => format!("answers from the network of {node}"),
+        Source::Inside { namespace, pod, .. } => {
+            format!("answers from the network of pod/{pod} -n {namespace}")
+        }
         Source::Outside => "answers of this machine".to_owned(),
     };
     Observed::Unseen(Gap {

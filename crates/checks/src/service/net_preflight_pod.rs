@@ -1,3 +1,5 @@
+mod inside;
+
 use observation::{PathPod, Purpose, Reach, Source, Topic};
 use report::{Evidence, Finding, Severity, Subject};
 
@@ -16,19 +18,23 @@ pub(crate) static CHECK: Check = Check {
 };
 
 fn judge(view: &View<'_>) -> Judgement {
-    let Some(reach) = about(view, &[Topic::Path]) else {
+    let Some(reach) = about(view, &[Topic::Path, Topic::Egress]) else {
         return Judgement::not_asked();
     };
+    if about(view, &[Topic::Path]).is_none() && !inside::is_tried(reach) {
+        return Judgement::not_asked();
+    }
     let all = rows(reach);
     let destination: Vec<&Row<'_>> = all
         .iter()
         .filter(|row| row.sample.purpose == Purpose::Destination)
         .collect();
-    if reach.pods.is_empty() && destination.is_empty() {
+    if reach.pods.is_empty() && destination.is_empty() && !inside::is_tried(reach) {
         return Judgement::skipped("neither end is a pod or a node");
     }
     let mut findings: Vec<Finding> = reach.pods.iter().filter_map(not_running).collect();
     findings.extend(destination.iter().filter_map(|row| silent(reach, row, &all)));
+    findings.extend(inside::find(reach));
     Judgement {
         findings,
         gaps: gaps(view, reach),

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use observation::{Expected, Reach, Source, Topic};
 use report::{CellState, Verdict};
 
-use super::{rows, source_name};
+use super::{all_rows, source_name};
 
 /// What was asked about, and that it is well: `service/web -n shop answers from 2 nodes, by each of 5 ways`.
 pub(crate) fn healthy(reach: &Reach) -> String {
     let sources: BTreeSet<&Source> = reach.attempts.iter().map(|attempt| &attempt.source).collect();
-    let ways = rows(reach)
+    let ways = all_rows(reach)
         .iter()
         .filter(|row| row.sample.expected != Expected::Anything)
         .count();
@@ -48,7 +48,7 @@ pub(crate) fn healthy(reach: &Reach) -> String {
 
 /// The sentence where not enough was seen.
 pub(crate) fn unknown(reach: &Reach) -> String {
-    let all = rows(reach);
+    let all = all_rows(reach);
     let cells = all.iter().flat_map(|row| row.from.values());
     let (mut known, mut planned) = (0, 0);
     for cell in cells {
@@ -65,6 +65,15 @@ fn from(sources: &BTreeSet<&Source>) -> String {
     let of = |is: fn(&Source) -> bool| sources.iter().filter(|source| is(source)).count();
     let pods = of(|source| matches!(source, Source::Pod { .. }));
     let hosts = of(|source| matches!(source, Source::Host { .. }));
+    let inside: Vec<String> = sources
+        .iter()
+        .filter(|source| matches!(source, Source::Inside { .. }))
+        .map(|source| source_name(source))
+        .collect();
+    // Who asked about one pod wants to know that it was asked.
+    if !inside.is_empty() {
+        return format!("from {}", inside.join(", "));
+    }
     let names: Vec<String> = sources.iter().map(|source| source_name(source)).collect();
     match (names.as_slice(), pods, hosts) {
         ([], ..) => "from nowhere".to_owned(),

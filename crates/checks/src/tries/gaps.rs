@@ -1,7 +1,7 @@
 use observation::{Attempt, Reach, SourceState};
 use report::{Gap, GapReason, Observed};
 
-use super::{rows, source_name};
+use super::{all_rows, source_name};
 use crate::view::View;
 
 /// What kept sources from trying, or their answers from arriving.
@@ -10,7 +10,7 @@ pub(crate) fn gaps(view: &View<'_>, reach: &Reach) -> Vec<Gap> {
     let sources: Vec<&SourceState> = reach.sources.iter().collect();
     let attempts: Vec<&Attempt> = reach.attempts.iter().collect();
     gaps.extend(attempt_gaps(&sources, &attempts));
-    if rows(reach).is_empty() && gaps.is_empty() {
+    if all_rows(reach).is_empty() && gaps.is_empty() {
         gaps.push(Gap {
             what: "what lies beyond the pods of the nodes".to_owned(),
             why: GapReason::NotStarted,

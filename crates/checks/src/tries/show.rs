@@ -4,11 +4,11 @@ use netprobe::Kind;
 use observation::{Attempt, Expected, Purpose, Reach, Source, Topic};
 use report::{Tried, TriedFrom};
 
-use super::{is_right, rows};
+use super::{all_rows, is_right};
 
 /// The rows of the report.
 pub(crate) fn tried(reach: &Reach) -> Vec<Tried> {
-    rows(reach)
+    all_rows(reach)
         .iter()
         .map(|row| Tried {
             control: is_control(reach, row.sample),
@@ -59,6 +59,7 @@ pub(crate) fn source_name(source: &Source) -> String {
     match source {
         Source::Pod { node } => node.clone(),
         Source::Host { node } => format!("node/{node}"),
+        Source::Inside { namespace, pod, .. } => format!("pod/{pod} -n {namespace}"),
         Source::Outside => "outside".to_owned(),
     }
 }

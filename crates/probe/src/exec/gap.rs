@@ -142,6 +142,7 @@ mod tests {
             node: "node3",
             pod: "p",
             command: "run",
+            inside: None,
             run: "r",
             streamed: &Arc::new(Streamed::default()),
         };

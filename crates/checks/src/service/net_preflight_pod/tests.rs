@@ -1,5 +1,5 @@
 use netprobe::Kind;
-use observation::{Attempt, Expected, Observation, PathPod, Purpose, Topic};
+use observation::{Attempt, Expected, Observation, PathPod, Purpose, Source, Topic};
 use report::Subject;
 
 use super::CHECK;
@@ -97,4 +97,62 @@ fn a_port_where_nothing_listens_refuses() {
         findings[0].summary.contains("refuses connections"),
         "{findings:#?}"
     );
+}
+
+/// What each source tried was tried from within a pod of node1 too, with these outcomes there.
+fn from_within(mut observation: Observation, inside: Option<&netprobe::Outcome>) -> Observation {
+    let reach = observation.reach.as_mut().unwrap();
+    let beside = reach
+        .attempts
+        .iter()
+        .filter(|it| it.source == Source::Pod { node: "node1".into() });
+    let mut own: Vec<Attempt> = beside.cloned().collect();
+    for attempt in &mut own {
+        attempt.source = Source::Inside {
+            node: "node1".into(),
+            namespace: "shop".into(),
+            pod: "web-1".into(),
+        };
+        for sample in &mut attempt.samples {
+            if let Some(outcome) = inside {
+                sample.outcome = outcome.clone();
+            }
+        }
+    }
+    reach.attempts.extend(own);
+    observation
+}
+
+fn no_route() -> netprobe::Outcome {
+    netprobe::Outcome::NetUnreachable {
+        offender: None,
+        code: None,
+        after_us: 10,
+    }
+}
+
+#[test]
+fn what_fails_from_within_a_pod_only_is_that_pods_matter() {
+    let observation = from_within(seen(running(), |_, _| None), Some(&no_route()));
+    let findings = shown::finds(&CHECK, &observation);
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert_eq!(findings[0].subject.to_string(), "pod/web-1 -n shop");
+    assert_eq!(
+        findings[0].summary,
+        "from pod/web-1 -n shop, pod/web-2 -n shop cannot be reached (network is unreachable); a probe pod beside it on \
+         node1 reaches it"
+    );
+}
+
+#[test]
+fn what_fails_beside_a_pod_too_is_not_its_matter() {
+    let silent = seen(running(), |attempt, _| is_destination(attempt).then(silence));
+    let findings = shown::finds(&CHECK, &from_within(silent, None));
+    assert!(
+        findings
+            .iter()
+            .all(|it| it.subject.to_string() != "pod/web-1 -n shop"),
+        "{findings:?}"
+    );
+    shown::passes(&CHECK, &from_within(seen(running(), |_, _| None), None));
 }
