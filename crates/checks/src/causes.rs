@@ -40,6 +40,10 @@ const SILENCING: &[&str] = &[
     "cni-public-ip",
 ];
 
+/// What is a mistake in a policy whatever is seen to fail: it has another meaning than its words, or none, or takes the
+/// names away that nearly everything begins with.
+const MISTAKES: &[&str] = &["net-pol-dash", "net-pol-hostnet", "net-pol-dns", "cni-nopolicy"];
+
 fn is_measured(finding: &Finding) -> bool {
     MEASURED.contains(&finding.id.as_str())
 }
@@ -83,7 +87,7 @@ pub(crate) fn explain(view: &View<'_>, found: &[Found], checks: &[CheckResult]) 
         candidates.retain(|candidate| {
             candidate.finding.severity == Severity::Error
                 || !candidate.explained.is_empty()
-                || candidate.layer == Layer::Policy
+                || (candidate.layer == Layer::Policy && symptoms(candidate, found).next().is_some())
         });
     }
     let silenced: BTreeSet<Subject> = candidates
@@ -200,12 +204,12 @@ fn namespace(subject: &Subject) -> Option<&str> {
 }
 
 /// Whether something that could be a cause is one here: a policy stops what it is meant to stop, and is a cause only of
-/// what was seen to fail behind it.
+/// what was seen to fail behind it; except for what cannot be meant.
 fn is_cause(candidate: &Candidate<'_>, found: &[Found]) -> bool {
     candidate.layer != Layer::Policy
         || candidate.finding.severity == Severity::Error
         || symptoms(candidate, found).next().is_some()
-        || candidate.finding.id == "net-pol-dash"
+        || MISTAKES.contains(&candidate.finding.id.as_str())
 }
 
 /// Whether a candidate is a consequence of a cause that was accepted before it: it explains nothing of its own, and it is

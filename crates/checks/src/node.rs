@@ -2,15 +2,27 @@
 
 pub(crate) mod net_brnf;
 pub(crate) mod net_ct_full;
+pub(crate) mod net_ct_hash;
+pub(crate) mod net_ct_insertfail;
+pub(crate) mod net_ct_invalid;
+pub(crate) mod net_ct_tw;
 pub(crate) mod net_ct_use;
 pub(crate) mod net_hairpin;
 pub(crate) mod net_ipfwd;
 pub(crate) mod net_mtu_map;
 pub(crate) mod net_n_defrt;
+pub(crate) mod net_perf_nic;
 pub(crate) mod net_rpf;
+pub(crate) mod net_server_version;
+pub(crate) mod net_sysctl;
 pub(crate) mod net_time;
+pub(crate) mod net_vxlan_csum;
+mod rise;
 
 use observation::NodeEvidence;
+use report::CellState;
+
+use crate::view::View;
 
 /// The name of a device's setting, as `net.ipv4.conf.eth0.forwarding`. A dot in the device's name is a slash in that of
 /// the setting, as sysctl(8) has it.
@@ -32,9 +44,12 @@ fn number(text: &str) -> Option<i64> {
     text.trim().parse().ok()
 }
 
-/// How much a counter of the network rose while the probes ran.
-pub(crate) fn rise(evidence: &NodeEvidence, name: &str) -> Option<u64> {
-    let before = *evidence.before.counters.seen()?.get(name)?;
-    let after = *evidence.after.as_ref()?.counters.seen()?.get(name)?;
-    after.checked_sub(before)
+/// Whether probes between pods of this node and others got lost, some or all.
+pub(crate) fn loses_probes(view: &View<'_>, node: &str) -> bool {
+    let of_node = view
+        .entries
+        .iter()
+        .filter(|(key, _)| key.source == node || key.target == node);
+    let mut states = of_node.map(|(_, entry)| &entry.state);
+    states.any(|state| state.is_failed() || matches!(state, CellState::Flaky { .. }))
 }

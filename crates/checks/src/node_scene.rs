@@ -68,6 +68,25 @@ impl Scene {
         self
     }
 
+    /// A node that was not read again after the probes.
+    #[must_use]
+    pub(crate) fn read_once(mut self, node: &str) -> Self {
+        if let Some(Observed::Seen(evidence)) = self.evidence.get_mut(node) {
+            evidence.after = None;
+        }
+        self
+    }
+
+    /// Changes the object of a node.
+    #[must_use]
+    pub(crate) fn change_object(mut self, name: &str, change: impl Fn(&mut Node)) -> Self {
+        self.nodes
+            .iter_mut()
+            .filter(|node| node.name == name)
+            .for_each(change);
+        self
+    }
+
     /// A node that could not be read.
     #[must_use]
     pub(crate) fn unread(mut self, node: &str) -> Self {

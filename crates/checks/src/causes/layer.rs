@@ -63,6 +63,7 @@ const LAYERS: &[(&str, Layer)] = &[
     ("net-pol-port", Layer::Policy),
     ("net-pol-dns", Layer::Policy),
     ("net-pol-nslabel", Layer::Policy),
+    ("net-pol-nopod", Layer::Policy),
     ("net-pol-eval", Layer::Policy),
     ("net-pol-dash", Layer::Policy),
     ("net-pol-hostnet", Layer::Policy),

@@ -2,6 +2,7 @@ use report::{Confidence, Report};
 
 use crate::judge::{JudgeOptions, judge};
 use crate::node_scene::{Scene, address, link, set, without_forwarding, without_route};
+use crate::scene::fixture::Fixture;
 use crate::simulation::{Loss, Simulation};
 
 /// What nodes show and what probes met, in one observation.
@@ -95,4 +96,29 @@ fn a_failure_that_nothing_on_the_nodes_explains_has_no_cause() {
     let report = report(&Scene::healthy(3), &[Loss::of(both(1, 2))]);
     assert_eq!(ids(&report), Vec::<&str>::new());
     assert!(report.findings().iter().any(|finding| finding.id == "net-mesh"));
+}
+
+/// A policy of the network of nodes, which has no effect, beside what nodes show.
+fn with_a_policy_without_effect(scene: &Scene) -> Report {
+    let spec = serde_json::json!({"podSelector": {"matchLabels": {"k8s-app": "kube-proxy"}}});
+    let mut observation = scene.observation();
+    let fixture = Fixture::shop().everywhere().with("kube-system", "proxy", spec);
+    observation.policy = fixture.observe().policy;
+    let options = JudgeOptions {
+        command: "diagnose".to_owned(),
+        tool: "test".to_owned(),
+    };
+    judge(&observation, &options)
+}
+
+#[test]
+fn a_policy_that_cannot_be_meant_so_is_told_where_nothing_else_is_wrong() {
+    let alone = with_a_policy_without_effect(&Scene::healthy(3));
+    assert_eq!(ids(&alone), ["net-pol-hostnet"]);
+    assert!(matches!(
+        alone.root_causes[0].confidence,
+        Confidence::Likely { .. }
+    ));
+    let broken = Scene::healthy(3).change("node1", |reads| set(reads, "net.ipv4.ip_forward", "0"));
+    assert_eq!(ids(&with_a_policy_without_effect(&broken)), ["net-ipfwd"]);
 }

@@ -2,17 +2,13 @@
 
 use super::{Row, held, made, text, wanted};
 
-const NODE: &str =
-    "needs what nodes show (links, routes, sysctls, counters), which this check does not read yet";
 const RULES: &str = "needs the packet rules of nodes, which this check does not read yet";
 const SERVICE: &str = "needs probes to Services, which are not planned yet";
-const TABLE: &str = "needs the connection-tracking table and its counters of nodes";
-const OBJECTS: &str = "needs API objects that an observation does not hold yet";
 const MEASURED: &str = "needs measurements over time, which no command takes yet";
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Row] = &[
-    wanted("net-server-version", "API server and kubelets are of supported versions, not too far apart", OBJECTS),
+    made("net-server-version", "API server and kubelets are of supported versions, not too far apart"),
     held("net-order", "layers are judged from the bottom up", "localisation and causes: a lower layer that is broken turns what lies above it into its consequence"),
     held("net-report", "a report names scope, cause, confidence, evidence, repair and what was ruled out", "the report itself; its schema is docs/report.schema.json"),
     held("net-prior", "how common a cause is never makes it more certain", "causes: confidence comes from evidence alone"),
@@ -47,7 +43,7 @@ pub(super) const ROWS: &[Row] = &[
     made("net-nat", "which rules translate addresses, and whose they are"),
     wanted("net-egr-proxy", "proxy settings leave traffic within the cluster alone", "needs the environment of workloads"),
     wanted("net-egr-gw", "the gateway that egress is sent to is there", "needs the objects of the CNIs that have egress gateways"),
-    wanted("net-sysctl", "the kernel settings that networking rests on", NODE),
+    made("net-sysctl", "the kernel settings that networking rests on"),
     made("net-ipfwd", "nodes forward packets, on each interface"),
     made("net-brnf", "bridged packets pass the packet rules where Services need it"),
     made("net-rpf", "no packet is dropped for the way it came"),
@@ -59,17 +55,17 @@ pub(super) const ROWS: &[Row] = &[
     made("net-n-defrt", "nodes have a default route"),
     made("net-ct-use", "the connection-tracking table has room"),
     made("net-ct-full", "no connection is dropped for want of room"),
-    wanted("net-ct-insertfail", "no connection loses a race for its entry", TABLE),
-    wanted("net-ct-tw", "closed connections do not fill the table", TABLE),
-    wanted("net-ct-hash", "the table's buckets are not too few", TABLE),
-    wanted("net-ct-invalid", "no packet is dropped as belonging to no connection", TABLE),
+    made("net-ct-insertfail", "no connection loses a race for its entry"),
+    made("net-ct-tw", "closed connections do not fill the table"),
+    made("net-ct-hash", "the table's buckets are not too few"),
+    made("net-ct-invalid", "no packet is dropped as belonging to no connection"),
     made("net-ct-notrack", "no rule exempts Services' packets from tracking"),
     made("net-time", "the clocks of nodes agree"),
     made("net-mtu", "large packets pass in both directions"),
     made("net-mtu-map", "the MTUs of pods, bridge, tunnel and uplink fit each other"),
     made("net-mtu-pmtud", "messages about packets that are too large get through"),
     made("net-mtu-mss", "whether something clamps TCP's segment size"),
-    wanted("net-vxlan-csum", "the tunnel's checksum offload works", NODE),
+    made("net-vxlan-csum", "the tunnel's checksum offload works"),
     made("net-loss", "few packets are lost at random"),
     made("net-pol-list", "which policies there are, and whom they select"),
     made("net-pol-cover", "which policies select a pod"),
@@ -93,7 +89,7 @@ pub(super) const ROWS: &[Row] = &[
     made("net-apisvc", "aggregated APIs can be called"),
     made("net-perf", "connections and requests are as quick as their way allows"),
     wanted("net-perf-res", "neither nodes nor pods are starved of CPU or memory", "needs the metrics API"),
-    wanted("net-perf-nic", "network cards drop nothing and are not full", NODE),
+    made("net-perf-nic", "network cards drop nothing and are not full"),
     wanted("net-watch", "what changes while one looks", MEASURED),
     text("net-err-refused", "what “connection refused” says"),
     text("net-err-other", "what the other errors of sockets say"),

@@ -1,6 +1,7 @@
 use observation::Conntrack;
-use report::{Evidence, Finding, Severity, Subject};
+use report::{Evidence, Finding, Observed, Severity, Subject};
 
+use super::rise::tracked;
 use crate::check::{Breaks, Check, Judgement, Need};
 use crate::nodes::{Nodes, on_nodes};
 use crate::shell::on_node;
@@ -26,14 +27,18 @@ fn find(nodes: &Nodes<'_>, part: &[(&str, &Conntrack)], judgement: &mut Judgemen
     for &(node, before) in part {
         let evidence = nodes.evidence[node];
         let after = evidence.after.as_ref().and_then(|after| after.conntrack.seen());
-        let rose = |name: &str| {
-            let after = *after?.counters.get(name)?;
-            after.checked_sub(*before.counters.get(name)?)
-        };
-        let dropped = rose("drop").unwrap_or(0);
+        let dropped = tracked(node, evidence, "drop");
         let most = after.map_or(before.count, |after| after.count.max(before.count));
         let full = most >= before.max;
         let nearly = most.saturating_mul(100) / before.max.max(1) >= NEARLY;
+        let dropped = match dropped {
+            Observed::Seen(dropped) => dropped,
+            // The count alone shows that there is no room; that there was some all the while only the counter does.
+            Observed::Unseen(gap) => {
+                judgement.gaps.push(gap);
+                0
+            }
+        };
         if !(full || (dropped > 0 && nearly)) {
             continue;
         }
@@ -72,7 +77,7 @@ fn find(nodes: &Nodes<'_>, part: &[(&str, &Conntrack)], judgement: &mut Judgemen
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node_scene::{Scene, conntrack, conntrack_dropped};
+    use crate::node_scene::{Scene, conntrack, conntrack_dropped, untracked};
     use crate::shown;
 
     #[test]
@@ -91,6 +96,19 @@ mod tests {
             .change_after("node1", |reads| conntrack_dropped(reads, 10, 100, 40))
             .observation();
         shown::passes(&CHECK, &observation);
+    }
+
+    #[test]
+    fn a_counter_that_was_not_read_is_not_zero() {
+        let without = Scene::healthy(3).change("node1", |reads| untracked(reads, "drop"));
+        assert!(
+            shown::cannot_tell(&CHECK, &without.observation())[0]
+                .what
+                .contains("drop")
+        );
+        shown::cannot_tell(&CHECK, &Scene::healthy(3).read_once("node1").observation());
+        let full = without.change("node1", |reads| conntrack(reads, 100, 100));
+        shown::finds(&CHECK, &full.observation());
     }
 
     #[test]

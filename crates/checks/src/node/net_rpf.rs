@@ -1,7 +1,8 @@
 use observation::Route;
-use report::{Evidence, Family, Finding, Severity, Subject};
+use report::{Evidence, Family, Finding, Observed, Severity, Subject};
 
-use super::{of_device, rise, setting};
+use super::rise::counted;
+use super::{of_device, setting};
 use crate::check::{Breaks, Check, Judgement, Need};
 use crate::nodes::{Nodes, Tunnel, on_nodes};
 use crate::shell::on_node;
@@ -32,10 +33,7 @@ fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<Route>)], judgement: &mut Judgeme
         let filter = |device: &str| setting(evidence, &of_device(device, "rp_filter"));
         // The kernel takes the larger of the two; 2 is loose.
         let strictness = filter("all").max(filter(&tunnel.name));
-        let dropped = rise(evidence, COUNTER).unwrap_or(0);
-        if strictness != Some(STRICT) || dropped == 0 {
-            continue;
-        }
+        let mut detours = Vec::new();
         for peer in nodes.objects().filter(|peer| peer.name != node) {
             // The peer's packets come through the tunnel; where do the answers go?
             let sends_through_tunnel = nodes.tunnel(&peer.name, Family::IPv4).is_some();
@@ -47,6 +45,21 @@ fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<Route>)], judgement: &mut Judgeme
             if !sends_through_tunnel || back.device.as_deref() == Some(tunnel.name.as_str()) {
                 continue;
             }
+            detours.push((peer, back));
+        }
+        if strictness != Some(STRICT) || detours.is_empty() {
+            continue;
+        }
+        // Only now does the counter decide, and one that was not read decides nothing.
+        let dropped = match counted(node, evidence, COUNTER) {
+            Observed::Seen(0) => continue,
+            Observed::Seen(dropped) => dropped,
+            Observed::Unseen(gap) => {
+                judgement.gaps.push(gap);
+                continue;
+            }
+        };
+        for (peer, back) in detours {
             judgement.cause(
                 finding(node, &peer.name, &tunnel.name, back, dropped),
                 Breaks::Pairs {
@@ -95,7 +108,7 @@ fn finding(node: &str, peer: &str, tunnel: &str, back: &observation::Route, drop
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node_scene::{Scene, count, detour, set};
+    use crate::node_scene::{Scene, count, detour, set, uncounted};
     use crate::shown;
 
     fn strict(scene: Scene) -> Scene {
@@ -120,6 +133,14 @@ mod tests {
     fn a_strict_filter_with_the_same_way_back_passes() {
         let scene = strict(Scene::healthy(3)).change_after("node2", |reads| count(reads, COUNTER, 50));
         shown::passes(&CHECK, &scene.observation());
+    }
+
+    #[test]
+    fn a_counter_that_was_not_read_is_not_zero() {
+        let scene = strict(Scene::healthy(3)).change("node2", |reads| detour(reads, "10.244.1.0/24"));
+        shown::cannot_tell(&CHECK, &scene.clone().read_once("node2").observation());
+        let scene = scene.change("node2", |reads| uncounted(reads, COUNTER));
+        shown::cannot_tell(&CHECK, &scene.observation());
     }
 
     #[test]

@@ -33,6 +33,21 @@ pub(crate) fn conntrack_dropped(reads: &mut NodeReads, count: u64, max: u64, dro
     counters.insert("drop".to_owned(), dropped);
 }
 
+/// Sets a counter of the connection tracking table.
+pub(crate) fn tracked(reads: &mut NodeReads, name: &str, value: u64) {
+    seen(&mut reads.conntrack).counters.insert(name.to_owned(), value);
+}
+
+/// Takes a counter of the connection tracking table away.
+pub(crate) fn untracked(reads: &mut NodeReads, name: &str) {
+    seen(&mut reads.conntrack).counters.remove(name);
+}
+
+/// Takes a counter of the network away.
+pub(crate) fn uncounted(reads: &mut NodeReads, name: &str) {
+    seen(&mut reads.counters).remove(name);
+}
+
 pub(crate) fn link<'a>(reads: &'a mut NodeReads, name: &str) -> &'a mut Link {
     let links = seen(&mut reads.links);
     links.iter_mut().find(|link| link.name == name).unwrap()

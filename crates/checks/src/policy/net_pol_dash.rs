@@ -93,8 +93,9 @@ fn of_pair(
     let there = all.iter().filter(|pod| selected(&pod.namespace));
     let both = there.clone().filter(|pod| pods.matches(&pod.labels)).count();
     let there = there.count();
-    // Pods of the own namespace with these labels, none of the other: either was meant, most likely.
-    let severity = if here > 0 && both == 0 && !namespaces.is_empty() {
+    // Pods of the own namespace have these labels, and of those in the other namespaces none: either was meant, most
+    // likely. Where the other namespaces have no pods at all, that says nothing.
+    let severity = if here > 0 && there > 0 && both == 0 && !namespaces.is_empty() {
         Severity::Note
     } else {
         Severity::Warning
@@ -155,6 +156,13 @@ mod tests {
         shown::passes(&CHECK, &from(&one));
         let or = json!([{"namespaceSelector": ops()}, {"podSelector": {"matchLabels": {"app": "web"}}}]);
         shown::passes(&CHECK, &from(&or));
+    }
+
+    #[test]
+    fn where_the_other_namespaces_have_nobody_an_or_is_not_known_to_fit() {
+        let gone = json!({"matchLabels": {"kubernetes.io/metadata.name": "nowhere"}});
+        let or = json!([{"namespaceSelector": gone}, {"podSelector": {"matchLabels": {"app": "web"}}}]);
+        assert_eq!(shown::finds(&CHECK, &from(&or))[0].severity, Severity::Warning);
     }
 
     #[test]
