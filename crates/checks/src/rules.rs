@@ -19,6 +19,7 @@ pub(crate) mod net_loss;
 pub(crate) mod net_mtu_mss;
 pub(crate) mod net_mtu_pmtud;
 pub(crate) mod net_nat;
+mod ports;
 
 use netmodel::rules::{StopKind, proxy_modes};
 use report::{Finding, Gap, Severity, Subject};

@@ -149,6 +149,20 @@ impl Fixture {
         self
     }
 
+    /// Takes away the objects of nft in which this stands.
+    pub(crate) fn without_nft(mut self, node: &str, part: &str) -> Self {
+        let Observed::Seen(text) = &mut self.reads(node).nft else {
+            panic!("{node} has no nft")
+        };
+        let mut document: serde_json::Value = serde_json::from_str(&text.text).expect("JSON");
+        let objects = document["nftables"].as_array_mut().expect("a list");
+        let before = objects.len();
+        objects.retain(|object| !object.to_string().contains(part));
+        assert_ne!(objects.len(), before, "the change changes something");
+        text.text = document.to_string();
+        self
+    }
+
     /// Gives a node these objects of nft beside its own.
     pub(crate) fn nft(mut self, node: &str, objects: &str) -> Self {
         let Observed::Seen(text) = &mut self.reads(node).nft else {

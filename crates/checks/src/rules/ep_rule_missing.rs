@@ -1,8 +1,9 @@
-use netmodel::rules::{DeadEnd, dead_ends, proxy_modes};
+use netmodel::rules::{DeadEnd, ProxyMode, ServicePort, dead_ends, proxy_modes};
 use report::{Evidence, Finding, Severity, Subject};
 
+use super::ports::{Ports, beside_others, of_nodes, ports, rewritten};
 use crate::check::{Check, Judgement, Need};
-use crate::firewall::{Firewall, restart};
+use crate::firewall::{Firewall, joined};
 use crate::shell::on_node;
 use crate::view::View;
 
@@ -16,6 +17,7 @@ pub(crate) static CHECK: Check = Check {
 };
 
 fn judge(view: &View<'_>) -> Judgement {
+    let all = of_nodes(view);
     super::proxied(view, |firewall, findings, _| {
         if proxy_modes(&firewall.rules.sets).is_empty() {
             // Where a part was not read, the rules may be in it.
@@ -27,6 +29,50 @@ fn judge(view: &View<'_>) -> Judgement {
         for set in &firewall.rules.sets {
             findings.extend(dead_ends(set).iter().map(|end| finding(firewall, end)));
         }
+        findings.extend(unknown(firewall, &all));
+    })
+}
+
+/// Service ports that all of its like have rules for, and the node has not.
+fn unknown(firewall: &Firewall<'_>, all: &[(&Firewall<'_>, Ports)]) -> Option<Finding> {
+    let node = firewall.name();
+    let (own, alike) = beside_others(firewall, all)?;
+    let (_, first) = alike.first()?;
+    let after = firewall.rules_after().map(|rules| ports(&rules));
+    let missing: Vec<(&String, Option<u16>, &ServicePort)> = first
+        .iter()
+        .filter(|(key, _)| !own.contains_key(key) && alike.iter().all(|(_, ports)| ports.contains_key(key)))
+        // What came while the probes ran was a change on its way.
+        .filter(|(key, _)| after.as_ref().is_none_or(|after| !after.contains_key(key)))
+        .map(|((address, _, port), known)| (address, *port, known))
+        .collect();
+    let (address, port, known) = missing.first()?;
+    let name = known.name.clone().unwrap_or_else(|| known.chain.clone());
+    let more = match missing.len() {
+        1 => String::new(),
+        several => format!(", and for {} more Service ports", several - 1),
+    };
+    let others: Vec<&str> = alike.iter().map(|(other, _)| other.name()).collect();
+    let port = port.map_or_else(String::new, |port| format!(":{port}"));
+    let looks: &[&str] = match proxy_modes(&firewall.rules.sets).first() {
+        Some(ProxyMode::Nftables) => &["nft list map ip kube-proxy service-ips"],
+        Some(ProxyMode::Iptables(_)) | None => &["iptables -t nat -S KUBE-SERVICES"],
+    };
+    Some(Finding {
+        id: CHECK.id.to_owned(),
+        severity: Severity::Error,
+        subject: Subject::node(node),
+        summary: format!("{node} has no rule for Service port {name}, and other nodes have{more}"),
+        evidence: vec![Evidence::command(
+            format!(
+                "no rule of {node} is for {address}{port}; {} lead it to {}",
+                joined(&others),
+                joined(&known.endpoints.iter().map(String::as_str).collect::<Vec<_>>())
+            ),
+            on_node(node, looks),
+        )],
+        hint: Some(rewritten(node)),
+        explains: Vec::new(),
     })
 }
 
@@ -37,7 +83,9 @@ fn finding(firewall: &Firewall<'_>, end: &DeadEnd<'_>) -> Finding {
         None => "a Service port".to_owned(),
     };
     let state = if end.exists { "empty" } else { "not there" };
-    let is_endpoint = end.chain.starts_with("KUBE-SEP-");
+    let is_endpoint = ["KUBE-SEP-", "endpoint-"]
+        .iter()
+        .any(|beginning| end.chain.starts_with(beginning));
     let summary = if is_endpoint {
         format!(
             "rules of {node} lead an endpoint of {what} nowhere: chain {} is {state}",
@@ -56,12 +104,9 @@ fn finding(firewall: &Firewall<'_>, end: &DeadEnd<'_>) -> Finding {
         summary,
         evidence: vec![Evidence::command(
             format!("{} leads to chain {}, which is {state}", end.by, end.chain),
-            on_node(node, &[&format!("iptables-save -t nat | grep {}", end.chain)]),
+            on_node(node, &[&end.by.command()]),
         )],
-        hint: Some(format!(
-            "kube-proxy of {node} writes all chains when it starts; see that it can reach the API, then restart it: `{}`",
-            restart(node)
-        )),
+        hint: Some(rewritten(node)),
         explains: Vec::new(),
     }
 }
@@ -117,6 +162,32 @@ mod tests {
         let findings = shown::finds(&CHECK, &observation);
         assert_eq!(findings.len(), 1);
         assert!(findings[0].summary.starts_with("node2 has no rule of kube-proxy"));
+    }
+
+    #[test]
+    fn an_emptied_chain_of_nftables_is_found_with_its_service() {
+        let rules = r#""rule":{"chain":"service-FY5PMXPG-kube-system/kube-dns/udp/dns""#;
+        let observation = Fixture::nftables().without_nft("node1", rules).observe();
+        let findings = shown::finds(&CHECK, &observation);
+        assert_eq!(findings.len(), 1);
+        assert_eq!(
+            findings[0].summary,
+            "rules of node1 lead Service port kube-system/kube-dns:dns nowhere: chain \
+             service-FY5PMXPG-kube-system/kube-dns/udp/dns is empty"
+        );
+    }
+
+    #[test]
+    fn a_service_that_only_one_node_does_not_know_is_found_there() {
+        let observation = Fixture::healthy()
+            .without("node2", "-A KUBE-SERVICES -d 10.99.43.77")
+            .observe();
+        let findings = shown::finds(&CHECK, &observation);
+        assert_eq!(findings.len(), 1);
+        assert_eq!(
+            findings[0].summary,
+            "node2 has no rule for Service port shop/web:http, and other nodes have"
+        );
     }
 
     #[test]

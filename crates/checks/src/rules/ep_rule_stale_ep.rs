@@ -1,10 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use netmodel::rules::{BentEndpoint, NodeRules, ServicePort, bent_endpoints, service_ports};
+use netmodel::rules::{BentEndpoint, bent_endpoints};
 use report::{Evidence, Finding, Severity, Subject};
 
+use super::ports::{Ports, beside_others, of_nodes, ports, rewritten};
 use crate::check::{Check, Judgement, Need};
-use crate::firewall::{Firewall, joined, restart};
+use crate::firewall::{Firewall, joined};
 use crate::shell::on_node;
 use crate::view::View;
 
@@ -17,20 +18,8 @@ pub(crate) static CHECK: Check = Check {
     judge,
 };
 
-/// So many other nodes must agree before one that differs from them is the one that is wrong.
-const AGREEING: usize = 2;
-/// So many others are asked at most.
-const ASKED: usize = 4;
-
-/// The Service ports of a node, by address, protocol and port.
-type Ports = BTreeMap<(String, Option<u8>, Option<u16>), ServicePort>;
-
 fn judge(view: &View<'_>) -> Judgement {
-    let all: Vec<(&Firewall<'_>, Ports)> = view
-        .firewalls
-        .iter()
-        .map(|firewall| (firewall, ports(&firewall.rules)))
-        .collect();
+    let all = of_nodes(view);
     super::proxied(view, |firewall, findings, _| {
         let bent: Vec<BentEndpoint<'_>> = firewall.rules.sets.iter().flat_map(bent_endpoints).collect();
         findings.extend(bent.iter().map(|endpoint| changed(firewall, endpoint)));
@@ -38,15 +27,6 @@ fn judge(view: &View<'_>) -> Judgement {
             findings.extend(stale(firewall, &all));
         }
     })
-}
-
-/// Service ports whose endpoints must be the same on every node: without those that serve only what is on the node itself.
-fn ports(rules: &NodeRules) -> Ports {
-    let ports = rules.sets.iter().flat_map(service_ports);
-    let shared =
-        ports.filter(|port| !port.chain.starts_with("KUBE-SVL-") && !port.chain.starts_with("local-"));
-    let keyed = shared.filter_map(|port| Some(((port.address?.to_string(), port.protocol, port.port), port)));
-    keyed.collect()
 }
 
 fn changed(firewall: &Firewall<'_>, endpoint: &BentEndpoint<'_>) -> Finding {
@@ -65,35 +45,15 @@ fn changed(firewall: &Firewall<'_>, endpoint: &BentEndpoint<'_>) -> Finding {
             format!("{} stands in the chain of {address}", endpoint.by),
             on_node(node, &[&endpoint.by.command()]),
         )],
-        hint: Some(rewriting(node)),
+        hint: Some(rewritten(node)),
         explains: Vec::new(),
     }
 }
 
-fn rewriting(node: &str) -> String {
-    format!(
-        "kube-proxy of {node} writes all chains when it starts; see that it can reach the API, then restart it: `{}`",
-        restart(node)
-    )
-}
-
-/// What the node has and none of its like has, of Services that all of them see alike. Nodes of one zone are alike: kube-proxy
-/// may keep traffic within a zone.
+/// What the node has and none of its like has, of Services that all of them see alike.
 fn stale(firewall: &Firewall<'_>, all: &[(&Firewall<'_>, Ports)]) -> Option<Finding> {
     let node = firewall.name();
-    let own = all
-        .iter()
-        .find(|(known, _)| known.name() == node)
-        .map(|(_, ports)| ports)?;
-    let is_alike = |other: &Firewall<'_>| other.name() != node && other.node.zone == firewall.node.zone;
-    let alike: Vec<&(&Firewall<'_>, Ports)> = all
-        .iter()
-        .filter(|(other, ports)| is_alike(other) && !ports.is_empty())
-        .take(ASKED)
-        .collect();
-    if alike.len() < AGREEING {
-        return None;
-    }
+    let (own, alike) = beside_others(firewall, all)?;
     let mut extra: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (key, port) in own {
         let mut others = alike.iter().map(|(_, ports)| ports.get(key));
@@ -130,7 +90,7 @@ fn stale(firewall: &Firewall<'_>, all: &[(&Firewall<'_>, Ports)]) -> Option<Find
             ),
             on_node(node, &["iptables-save -t nat", "nft list table ip kube-proxy"]),
         )],
-        hint: Some(rewriting(node)),
+        hint: Some(rewritten(node)),
         explains: Vec::new(),
     })
 }

@@ -146,7 +146,7 @@ pub fn missing_nft_hooks(set: &RuleSet, family: Family) -> Vec<Hook> {
 /// Chains of Services and endpoints that rules lead to and that are missing or empty: whoever is sent there is not translated.
 pub fn dead_ends(set: &RuleSet) -> Vec<DeadEnd<'_>> {
     let mut found: BTreeMap<&str, DeadEnd<'_>> = BTreeMap::new();
-    for table in set.tables.iter().filter(|table| table.name == "nat") {
+    for table in set.tables.iter().filter(|table| table.name == home(set.view)) {
         for (chain, rule) in table
             .chains
             .values()
@@ -158,7 +158,7 @@ pub fn dead_ends(set: &RuleSet) -> Vec<DeadEnd<'_>> {
                     continue;
                 }
                 let end = DeadEnd {
-                    service: rule.comment.as_deref().and_then(service_name),
+                    service: named(rule.comment.as_deref(), target),
                     chain: target.to_owned(),
                     exists: leads.is_some(),
                     by: Decider {
@@ -179,10 +179,39 @@ pub fn dead_ends(set: &RuleSet) -> Vec<DeadEnd<'_>> {
     found.into_values().collect()
 }
 
+/// The table in which kube-proxy leads Services to their endpoints.
+fn home(view: View) -> &'static str {
+    match view {
+        View::IptablesNft | View::IptablesLegacy => "nat",
+        View::Nft => "kube-proxy",
+    }
+}
+
+/// Whether a chain of the table of [`home`] is one of a Service or of an endpoint.
 fn is_of_service(chain: &str) -> bool {
-    ["KUBE-SVC-", "KUBE-SVL-", "KUBE-EXT-", "KUBE-SEP-", "KUBE-FW-"]
-        .iter()
-        .any(|beginning| chain.starts_with(beginning))
+    const ITS_BEGINNINGS: [&str; 10] = [
+        "KUBE-SVC-",
+        "KUBE-SVL-",
+        "KUBE-EXT-",
+        "KUBE-SEP-",
+        "KUBE-FW-",
+        "service-",
+        "local-",
+        "external-",
+        "endpoint-",
+        "firewall-",
+    ];
+    // Chains of nftables that every table has end in no Service.
+    let is_common = ["service-endpoints-check", "firewall-check"].contains(&chain);
+    !is_common
+        && ITS_BEGINNINGS
+            .iter()
+            .any(|beginning| chain.starts_with(beginning))
+}
+
+/// The Service port of a chain, which iptables has in a comment and nftables in the name.
+fn named(comment: Option<&str>, chain: &str) -> Option<String> {
+    comment.and_then(service_name).or_else(|| nft_name(chain))
 }
 
 /// `shop/web:http` of a comment such as `shop/web:http cluster IP` or `shop/web:http -> 10.244.0.3:8080`.
@@ -204,12 +233,16 @@ pub struct BentEndpoint<'a> {
     pub by: Decider<'a>,
 }
 
-/// Chains of endpoints (`KUBE-SEP-…`) whose two rules are not of the same address. kube-proxy writes both at once, so
+/// Chains of endpoints (`KUBE-SEP-…`, `endpoint-…`) whose two rules are not of the same address. kube-proxy writes both at once, so
 /// something else has changed one.
 pub fn bent_endpoints(set: &RuleSet) -> Vec<BentEndpoint<'_>> {
     let mut found = Vec::new();
     for (table, chain) in set.chains() {
-        if !chain.name.starts_with("KUBE-SEP-") {
+        let beginning = match set.view {
+            View::IptablesNft | View::IptablesLegacy => "KUBE-SEP-",
+            View::Nft => "endpoint-",
+        };
+        if table.name != home(set.view) || !chain.name.starts_with(beginning) {
             continue;
         }
         let sources = chain
@@ -232,7 +265,10 @@ pub fn bent_endpoints(set: &RuleSet) -> Vec<BentEndpoint<'_>> {
                 if destination(leads_to).is_some_and(|to| to != address.first) {
                     let comments = chain.rules.iter().filter_map(|rule| rule.comment.as_deref());
                     found.push(BentEndpoint {
-                        service: comments.into_iter().find_map(service_name),
+                        service: comments
+                            .into_iter()
+                            .find_map(service_name)
+                            .or_else(|| nft_name(&chain.name)),
                         address,
                         leads_to: leads_to.clone(),
                         by: Decider {
@@ -314,12 +350,14 @@ fn nft_ports(table: &Table) -> Vec<ServicePort> {
         .collect()
 }
 
-/// `kube-system/kube-dns:dns` of `service-FY5PMXPG-kube-system/kube-dns/udp/dns`.
+/// `kube-system/kube-dns:dns` of `service-FY5PMXPG-kube-system/kube-dns/udp/dns`, or of the chain of an endpoint,
+/// `endpoint-TF6S6XX7-kube-system/kube-dns/udp/dns__10.244.1.2/53`.
 fn nft_name(chain: &str) -> Option<String> {
     let (_, rest) = chain.split_once('-')?;
     let (_, rest) = rest.split_once('-')?;
     let mut parts = rest.split('/');
     let (namespace, name, _, port) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let port = port.split_once("__").map_or(port, |(port, _)| port);
     Some(if port.is_empty() {
         format!("{namespace}/{name}")
     } else {

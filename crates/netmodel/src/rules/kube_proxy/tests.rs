@@ -97,6 +97,31 @@ fn an_endpoint_that_was_bent_by_hand_is_found() {
 }
 
 #[test]
+fn chains_of_nftables_are_looked_at_too() {
+    let healthy = parse_nft_json(NFTABLES_NFT).expect("a ruleset");
+    assert_eq!(dead_ends(&healthy), []);
+    assert_eq!(bent_endpoints(&healthy), []);
+    let emptied = |beginning: &str| {
+        let mut set = healthy.clone();
+        let chains = set.tables.iter_mut().flat_map(|table| table.chains.values_mut());
+        let chains = chains.filter(|chain| chain.name.starts_with(beginning));
+        chains.for_each(|chain| chain.rules.clear());
+        set
+    };
+    let set = emptied("service-FY5PMXPG");
+    let ends = dead_ends(&set);
+    assert_eq!(ends.len(), 1);
+    assert_eq!(ends[0].service.as_deref(), Some("kube-system/kube-dns:dns"));
+    let set = emptied("endpoint-");
+    let ends = dead_ends(&set);
+    assert!(ends.iter().all(|end| end.chain.starts_with("endpoint-")));
+    assert!(
+        ends.iter()
+            .any(|end| end.service.as_deref() == Some("kube-system/kube-dns:dns"))
+    );
+}
+
+#[test]
 fn service_ports_have_their_endpoints_in_both_modes() {
     let port = |ports: &[ServicePort], name: &str| {
         let found = ports.iter().find(|port| port.name.as_deref() == Some(name));
