@@ -1,5 +1,7 @@
 //! `kubectl netcheck path`: one source and one destination, hop by hop.
 
+mod end;
+
 use std::net::{IpAddr, SocketAddr};
 
 use checks::{EgressTarget, ReachOptions, ReachPlace, ServiceDepth, Wanted};
@@ -18,6 +20,7 @@ use crate::look::Look;
 use crate::node_reading;
 use crate::session::{NodeChoice, Session};
 use crate::tries::{Probers, joined, try_all};
+use end::{End, parse};
 
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct PathArgs {
@@ -43,15 +46,6 @@ pub(crate) struct PathArgs {
 pub(crate) async fn run(connection: &ConnectionArgs, wanted: &PathArgs, run: &Run) -> Result<u8, Failure> {
     let observe = Box::pin(observe(connection, wanted, run));
     wanted.look.conclude("path", run, observe).await
-}
-
-/// Where a path ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum End {
-    Pod { name: String, port: Option<u16> },
-    Node { name: String, port: Option<u16> },
-    Service { name: String, port: Option<u16> },
-    Outside(EgressTarget),
 }
 
 async fn observe(connection: &ConnectionArgs, wanted: &PathArgs, run: &Run) -> Result<Observation, Failure> {
@@ -349,105 +343,4 @@ fn not_found(resource: &str, name: &str) -> Failure {
     Failure::new(format!(
         "Error from server (NotFound): {resource} {name:?} not found"
     ))
-}
-
-/// Reads an end of a path.
-fn parse(text: &str) -> Result<End, Failure> {
-    let wrong = || {
-        Failure::new(format!(
-            "error: {text:?} is no end of a path: expected service/NAME, pod/NAME:PORT, node/NAME:PORT, HOST:PORT or a URL"
-        ))
-    };
-    if let Some((scheme, rest)) = text.split_once("://") {
-        let default = match scheme {
-            "http" => 80,
-            "https" => 443,
-            _ => return Err(wrong()),
-        };
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-        let with_port = match authority.parse::<IpAddr>() {
-            Ok(address) => SocketAddr::new(address, default).to_string(),
-            Err(_)
-                if authority
-                    .rsplit_once(':')
-                    .is_some_and(|(_, port)| port.parse::<u16>().is_ok()) =>
-            {
-                authority.to_owned()
-            }
-            Err(_) => format!("{authority}:{default}"),
-        };
-        return Ok(End::Outside(crate::egress::parse_target(&with_port)?));
-    }
-    let Some((kind, rest)) = text.split_once('/') else {
-        return Ok(End::Outside(
-            crate::egress::parse_target(text).map_err(|_| wrong())?,
-        ));
-    };
-    let (name, port) = match rest.split_once(':') {
-        Some((name, port)) => {
-            let port = port.parse::<u16>().ok().filter(|port| *port > 0);
-            (name, Some(port.ok_or_else(wrong)?))
-        }
-        None => (rest, None),
-    };
-    if name.is_empty() {
-        return Err(wrong());
-    }
-    let name = name.to_owned();
-    match kind {
-        "pod" | "pods" | "po" => Ok(End::Pod { name, port }),
-        "node" | "nodes" | "no" => Ok(End::Node { name, port }),
-        "service" | "services" | "svc" => Ok(End::Service { name, port }),
-        _ => Err(wrong()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_end_is_an_object_an_address_or_a_url() {
-        let name = |name: &str| name.to_owned();
-        for (text, expected) in [
-            (
-                "pod/web-1:8080",
-                End::Pod {
-                    name: name("web-1"),
-                    port: Some(8080),
-                },
-            ),
-            (
-                "svc/web",
-                End::Service {
-                    name: name("web"),
-                    port: None,
-                },
-            ),
-            (
-                "node/node1:10250",
-                End::Node {
-                    name: name("node1"),
-                    port: Some(10250),
-                },
-            ),
-            (
-                "198.51.100.80:80",
-                End::Outside(EgressTarget::Address("198.51.100.80:80".parse().unwrap())),
-            ),
-            (
-                "http://198.51.100.80/index.html",
-                End::Outside(EgressTarget::Address("198.51.100.80:80".parse().unwrap())),
-            ),
-            (
-                "https://www.example.com/",
-                End::Outside(crate::egress::parse_target("www.example.com:443").unwrap()),
-            ),
-        ] {
-            assert_eq!(parse(text).unwrap(), expected, "{text}");
-        }
-        for text in ["pod/", "pod/a:0", "deploy/web", "web", "ftp://a"] {
-            assert!(parse(text).is_err(), "{text}");
-        }
-    }
 }
