@@ -44,8 +44,11 @@ const SILENCING: &[&str] = &[
 /// names away that nearly everything begins with.
 const MISTAKES: &[&str] = &["net-pol-dash", "net-pol-hostnet", "net-pol-dns", "cni-nopolicy"];
 
+/// Whether only probes say it: what a command shows again was read.
 fn is_measured(finding: &Finding) -> bool {
+    let by_probe = |evidence: &report::Evidence| matches!(evidence.from, report::Origin::Probe { .. });
     MEASURED.contains(&finding.id.as_str())
+        && (finding.id == "net-n2n" || finding.evidence.iter().all(by_probe))
 }
 
 /// A finding, and which probes fail because of it where its check knows.

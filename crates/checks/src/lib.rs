@@ -15,6 +15,7 @@ mod fold;
 mod guide;
 mod judge;
 mod localise;
+mod measured;
 mod node;
 #[cfg(test)]
 mod node_scene;
@@ -45,7 +46,8 @@ pub use coverage::{Row, Status, coverage, document as coverage_document, row};
 pub use fold::{SourceAnswers, fold};
 pub use guide::{Guide, UnknownId, guide};
 pub use judge::{JudgeOptions, judge, judge_selected};
-pub use plan::{MeshOptions, MeshPlan, PlannedCell, SourcePlan, plan_mesh};
+pub use measured::{Asked, wanted_measures};
+pub use plan::{MeshOptions, MeshPlan, PlannedCell, SourcePlan, plan_measures, plan_mesh};
 pub use reach::{
     Effort, EgressTarget, Place as ReachPlace, ReachOptions, ReachPlan, ServiceDepth, SourceTries, Wanted,
     assemble, dns_service, fold_reach, plan_control_plane, plan_controls, plan_egress, plan_performance,

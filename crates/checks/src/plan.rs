@@ -110,6 +110,49 @@ pub struct PlannedCell {
 /// talks to its own address never leaves its own network namespace. A pair is planned in a family if both ends have an
 /// address of it. The same input always gives the same plan.
 pub fn plan_mesh(places: &BTreeMap<String, Place>, run: &str, options: &MeshOptions) -> MeshPlan {
+    let kinds: Vec<Kind> = kinds(options).collect();
+    plan_cells(places, run, &kinds, options)
+}
+
+/// Plans trains and searches for a size between the same pairs as [`plan_mesh`]. None is tried again: what is lost is what
+/// is measured.
+pub fn plan_measures(
+    places: &BTreeMap<String, Place>,
+    run: &str,
+    kinds: &[Kind],
+    options: &MeshOptions,
+) -> MeshPlan {
+    let options = MeshOptions {
+        retries: 0,
+        ..options.clone()
+    };
+    let mut plan = plan_cells(places, run, kinds, &options);
+    let longest = kinds.iter().map(|kind| takes_ms(kind, options.timeout_ms)).max();
+    for source in plan.sources.values_mut() {
+        let count = u32::try_from(source.plan.probes.len()).unwrap_or(u32::MAX);
+        let rounds = u64::from(count.div_ceil(source.plan.concurrency));
+        source.plan.deadline_ms = rounds * longest.unwrap_or_default() + 2000;
+    }
+    plan
+}
+
+/// How long such a measure takes at the most.
+fn takes_ms(kind: &Kind, timeout_ms: u64) -> u64 {
+    match kind {
+        Kind::Train { count, gap_ms, .. } => {
+            u64::from(*count) * u64::from((*gap_ms).max(1)) + timeout_ms + 3000
+        }
+        // Some rounds of sizes, each tried a few times.
+        _ => 6 * timeout_ms,
+    }
+}
+
+fn plan_cells(
+    places: &BTreeMap<String, Place>,
+    run: &str,
+    kinds: &[Kind],
+    options: &MeshOptions,
+) -> MeshPlan {
     let pods: BTreeMap<&str, &ProbePod> = places
         .iter()
         .filter_map(|(node, place)| match place {
@@ -131,7 +174,7 @@ pub fn plan_mesh(places: &BTreeMap<String, Place>, run: &str, options: &MeshOpti
     let mut sources = BTreeMap::new();
     for (source, pod) in &pods {
         let mut cells = Vec::new();
-        for kind in kinds(options) {
+        for kind in kinds {
             for target in targets.get(source).into_iter().flatten() {
                 let Some(addresses) = target_addresses(source, target, &pods) else {
                     continue;

@@ -21,8 +21,8 @@ pub use exit::{ExitStatus, FailOn};
 pub use finding::{Confidence, Evidence, Finding, Origin, RootCause, RuledOut};
 pub use localisation::{Direction, Localisation, LookNext, Scope};
 pub use matrix::{
-    CellState, Coverage, Failure, FailureClass, Family, FamilyMatrix, Matrix, MatrixCell, ProbeState,
-    Protocol,
+    CellState, Coverage, Failure, FailureClass, Family, FamilyMatrix, Loss, Matrix, MatrixCell, PathMtu,
+    ProbeState, Protocol,
 };
 pub use observed::{Gap, GapReason, Observed};
 pub use render::{Format, RenderOptions, render, sanitize, wrap};

@@ -111,6 +111,49 @@ pub struct MatrixCell {
     pub target: String,
     /// What came of each way of probing that was planned, at least one, in the order of [`Protocol`].
     pub probes: Vec<ProbeState>,
+    /// The longest packet that arrives, where that was looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_mtu: Option<PathMtu>,
+    /// How many of many datagrams were lost, where that was measured: small ones, then such as fill a packet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loss: Vec<Loss>,
+}
+
+/// The longest packet that arrives unfragmented from one pod at another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct PathMtu {
+    /// The longest that arrived, in bytes with its IP header.
+    pub passes: u32,
+    /// The longest that the source's own interface sends.
+    pub sends: u32,
+    /// Who said that longer ones do not fit; `None` where nobody did, so that those between the two vanish in silence.
+    pub told_by: Option<String>,
+}
+
+impl PathMtu {
+    /// Whether packets that the source may send vanish without a word.
+    pub fn has_hole(&self) -> bool {
+        self.passes < self.sends && self.told_by.is_none()
+    }
+}
+
+/// How many datagrams of a train were lost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Loss {
+    /// How long each was, in bytes with its IP header. Their answers are small.
+    pub bytes: u32,
+    /// How many were sent.
+    pub sent: u32,
+    /// How many did not arrive; `None` where the far end could not be asked.
+    pub lost_there: Option<u32>,
+    /// How many arrived and whose answer did not; `None` as before.
+    pub lost_back: Option<u32>,
+    /// How many came to nothing, either way.
+    pub lost: u32,
 }
 
 /// What came of one way of probing one pair.

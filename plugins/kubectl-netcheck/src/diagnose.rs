@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use checks::{CHECKS, Check, Effort, MeshOptions, Need, ReachOptions, Selection};
+use checks::{Asked, CHECKS, Check, Effort, MeshOptions, Need, ReachOptions, Selection};
 use cluster::ConnectionArgs;
 use observation::{
     Attempt, Mesh, Node, Observation, PolicyFacts, PolicyQuestion, SourceState, Topic, Underlay,
@@ -11,6 +11,7 @@ use plugin::{Failure, Run, Spinner};
 use probe::ProbeRun;
 
 use crate::args::{Diagnose, NodeReading};
+use crate::measured::measure;
 use crate::node_reading;
 use crate::pod_to_pod::run_mesh;
 use crate::service::{self, ServiceFacts};
@@ -58,7 +59,8 @@ async fn selected(
     }
     let others = CHECKS.iter().filter(|check| !concerns(check));
     selection.skip.extend(others.map(|check| check.id.to_owned()));
-    let observe = Box::pin(observe(connection, wanted, &selection, run));
+    let sizes = command == "mtu";
+    let observe = Box::pin(observe(connection, wanted, &selection, sizes, run));
     wanted
         .look
         .conclude_selected(command, &selection, run, observe)
@@ -77,12 +79,15 @@ struct Probed {
     tried: Option<(Vec<SourceState>, Vec<Attempt>, Vec<String>)>,
     /// Between pods and their own nodes.
     own: Option<Underlay>,
+    /// What the mesh called for, or the user.
+    measured: Option<Mesh>,
 }
 
 async fn observe(
     connection: &ConnectionArgs,
     wanted: &Diagnose,
     selection: &Selection,
+    sizes: bool,
     run: &Run,
 ) -> Result<Observation, Failure> {
     let needs = selection.needs();
@@ -110,6 +115,11 @@ async fn observe(
     let wanted_reads = reading(wanted, &needs);
     let pods = needs.contains(&Need::PodNetworks);
     let own = selection.has("net-gw");
+    let named = |id: &str| selection.only.iter().any(|only| only == id);
+    let asked = Asked {
+        loss: named("net-loss"),
+        size: sizes || named("net-mtu"),
+    };
     let looked = node_reading::around(
         &mut session,
         choice,
@@ -132,6 +142,7 @@ async fn observe(
                         pods,
                         hosts: hosts.filter(|_| own),
                         nodes: &nodes,
+                        asked,
                         spinner,
                     };
                     probe(&looking, &needs, &facts, own, (&mesh, &reach)).await
@@ -157,6 +168,7 @@ async fn observe(
     }
     if let Some(probed) = outcome {
         observation.mesh = probed.mesh;
+        observation.measured = probed.measured;
         if let Some(own) = probed.own {
             observation
                 .underlay
@@ -210,6 +222,8 @@ struct Looking<'a> {
     /// Those in the nodes' own networks, where there are some.
     hosts: Option<&'a ProbeRun>,
     nodes: &'a [Node],
+    /// What is to be measured in any case.
+    asked: Asked,
     spinner: &'a Spinner,
 }
 
@@ -245,9 +259,13 @@ async fn among_pods(
         mesh: None,
         tried: None,
         own: None,
+        measured: None,
     };
     if needs.contains(&Need::Mesh) {
-        probed.mesh = Some(run_mesh(pods, mesh, spinner).await);
+        let seen = run_mesh(pods, mesh, spinner).await;
+        let kinds = checks::wanted_measures(&seen, looking.asked);
+        probed.measured = measure(pods, &kinds, mesh, spinner).await;
+        probed.mesh = Some(seen);
     }
     if let Some(services) = &facts.services {
         let mut places = pod_places(pods.placement());

@@ -10,6 +10,7 @@ mod egress;
 mod explain;
 mod guide;
 mod look;
+mod measured;
 mod node_reading;
 mod path;
 mod perf;

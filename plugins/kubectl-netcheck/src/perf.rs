@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 
-use checks::ReachOptions;
+use checks::{MeshOptions, ReachOptions};
 use cluster::ConnectionArgs;
 use observation::{Observation, Place, Reach, Topic};
 use plugin::{Failure, Run};
 
 use crate::look::Look;
+use crate::measured::{measure, trains};
 use crate::session::Session;
 use crate::tries::{pod_places, try_all};
 
@@ -22,6 +23,9 @@ pub(crate) struct PerfArgs {
     #[command(flatten)]
     look: Look,
 }
+
+/// From one datagram of a train to the next.
+const TRAIN_GAP_MS: u32 = 10;
 
 /// Runs the subcommand and returns its exit status.
 pub(crate) async fn run(connection: &ConnectionArgs, wanted: &PerfArgs, run: &Run) -> Result<u8, Failure> {
@@ -42,6 +46,12 @@ async fn observe(connection: &ConnectionArgs, wanted: &PerfArgs, run: &Run) -> R
         udp_port: session.options.udp_port,
         ..ReachOptions::default()
     };
+    let mesh = MeshOptions {
+        timeout_ms: look.timeout_ms(),
+        tcp_port: options.tcp_port,
+        udp_port: options.udp_port,
+        ..MeshOptions::default()
+    };
     let (placement, tried) = session
         .with_pods(look.choice(), async |pods, spinner| {
             let places = pod_places(pods.placement());
@@ -55,14 +65,18 @@ async fn observe(connection: &ConnectionArgs, wanted: &PerfArgs, run: &Run) -> R
                 })
                 .map(|twin| twin.and_then(|twin| twin.addresses.first().copied()))
                 .collect();
+            // Before the data, which would crowd them out.
+            let trains = trains(wanted.samples, TRAIN_GAP_MS);
+            let measured = measure(pods, &trains, &mesh, spinner).await;
             let bytes = wanted.data << 20;
             let wanted = checks::plan_performance(&places, &twins, wanted.samples, bytes, &options);
             let plan = checks::assemble(&pods.placement().run, &places, &wanted, &options);
-            try_all(pods, &plan, spinner).await
+            (measured, try_all(pods, &plan, spinner).await)
         })
         .await?;
-    let (sources, attempts) = tried.unwrap_or_default();
+    let (measured, (sources, attempts)) = tried.unwrap_or_default();
     let mut observation = session.finish(Some(placement))?;
+    observation.measured = measured;
     observation.reach = Some(Reach {
         topics: vec![Topic::Performance],
         asked: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use checks::{MeshOptions, SourceAnswers};
+use checks::{MeshOptions, MeshPlan, SourceAnswers};
 use cluster::ConnectionArgs;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
@@ -44,8 +44,13 @@ async fn observe(connection: &ConnectionArgs, wanted: &PodToPod, run: &Run) -> R
 pub(crate) async fn run_mesh(pods: &ProbeRun, options: &MeshOptions, spinner: &Spinner) -> Mesh {
     let placement = pods.placement();
     let plan = checks::plan_mesh(&placement.nodes, &placement.run, options);
+    run_plan(pods, &plan, "probing", spinner).await
+}
+
+/// Runs a plan from all its sources at once; `what` says what they do.
+pub(crate) async fn run_plan(pods: &ProbeRun, plan: &MeshPlan, what: &str, spinner: &Spinner) -> Mesh {
     let total = plan.sources.len();
-    spinner.say(format!("probing from {total} nodes"));
+    spinner.say(format!("{what} from {total} nodes"));
     let mut running: FuturesUnordered<_> = plan
         .sources
         .iter()
@@ -61,9 +66,9 @@ pub(crate) async fn run_mesh(pods: &ProbeRun, options: &MeshOptions, spinner: &S
             },
         );
         spinner.say(format!(
-            "probing: {} of {total} nodes have answered",
+            "{what}: {} of {total} nodes have answered",
             answers.len()
         ));
     }
-    checks::fold(&plan, &answers)
+    checks::fold(plan, &answers)
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use report::{CellState, Family, FamilyMatrix, Matrix, MatrixCell, ProbeState, Protocol};
 
+use crate::measured;
 use crate::view::View;
 
 pub(super) fn matrix(view: &View<'_>) -> Option<Matrix> {
@@ -68,6 +69,13 @@ fn of_family(view: &View<'_>, family: Family) -> FamilyMatrix {
                 source: source.to_owned(),
                 target: target.to_owned(),
                 probes,
+                path_mtu: measured::sizes(view)
+                    .find(|size| (size.source, size.target, size.family) == (source, target, family))
+                    .map(|size| size.shown()),
+                loss: measured::trains(view)
+                    .filter(|train| (train.source, train.target, train.family) == (source, target, family))
+                    .map(|train| train.shown())
+                    .collect(),
             })
             .collect(),
     }

@@ -1,7 +1,12 @@
+use std::collections::BTreeSet;
+
+use netprobe::Kind;
 use report::{CellState, Evidence, Finding, Protocol, Severity, Subject};
 
 use super::of_faults;
 use crate::check::{Check, Judgement, Need};
+use crate::localise::{Fault, deciding_check};
+use crate::measured::{self, Size, sizes};
 use crate::view::{Entry, Key, View};
 
 /// Much data stalls where small requests pass: packets above some size vanish in silence.
@@ -20,8 +25,86 @@ const CRAWLING_ROUND_TRIPS: u64 = 50;
 
 fn judge(view: &View<'_>) -> Judgement {
     let mut judgement = of_faults(view, CHECK.id, &[Protocol::Bulk]);
+    let faults = view
+        .faults
+        .iter()
+        .filter(|fault| deciding_check(fault) == CHECK.id);
+    let mut told: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for (finding, fault) in judgement.findings.iter_mut().zip(faults) {
+        told.extend(with_sizes(view, finding, fault));
+    }
     judgement.findings.extend(crawling(view));
+    judgement.findings.extend(holes(view, &told));
+    judgement.gaps.extend(
+        measured::gaps(view, |kind| *kind == Kind::Size)
+            .into_iter()
+            .flatten(),
+    );
     judgement
+}
+
+/// Adds the sizes that were found to a fault, and returns the directions that it tells of.
+fn with_sizes<'a>(view: &View<'a>, finding: &mut Finding, fault: &Fault) -> Vec<(&'a str, &'a str)> {
+    let is_of = |size: &Size<'_>, (from, to): &(String, String)| {
+        let ends = (size.source, size.target);
+        ends == (from, to) || ends == (to, from)
+    };
+    let sizes: Vec<Size<'a>> = sizes(view)
+        .filter(|size| fault.pairs.iter().any(|pair| is_of(size, pair)))
+        .collect();
+    let mut narrow: Vec<&Size<'_>> = sizes.iter().filter(|size| size.has_hole()).collect();
+    narrow.sort_by_key(|size| size.passes);
+    let Some(least) = narrow.first() else {
+        return Vec::new();
+    };
+    let whole = sizes.iter().filter(|size| size.passes == size.sends);
+    finding
+        .evidence
+        .extend(narrow.iter().take(3).map(|size| size.evidence()));
+    finding.evidence.extend(whole.take(1).map(Size::evidence));
+    finding.hint = Some(format!(
+        "find what drops longer packets between these nodes, or set the MTU of pods to {} in the CNI's configuration and \
+         create them anew",
+        least.passes
+    ));
+    narrow.iter().map(|size| (size.source, size.target)).collect()
+}
+
+/// Sizes that vanish where much data arrives: something keeps TCP below them, and other protocols meet the hole.
+fn holes(view: &View<'_>, told: &BTreeSet<(&str, &str)>) -> Option<Finding> {
+    let carries = |size: &Size<'_>| {
+        let key = Key {
+            family: size.family,
+            protocol: Protocol::Bulk,
+            source: size.source,
+            target: size.target,
+        };
+        view.entries
+            .get(&key)
+            .is_none_or(|entry| !entry.state.is_failed())
+    };
+    let silent: Vec<Size<'_>> = sizes(view)
+        .filter(|size| size.has_hole() && carries(size) && !told.contains(&(size.source, size.target)))
+        .collect();
+    let first = silent.iter().min_by_key(|size| size.passes)?;
+    let summary = format!(
+        "datagrams of more than {} bytes vanish in {}, while TCP keeps below that",
+        first.passes,
+        if silent.len() == 1 {
+            "one direction".to_owned()
+        } else {
+            format!("{} directions", silent.len())
+        }
+    );
+    let mut finding = Finding::new(
+        CHECK.id,
+        Severity::Note,
+        Subject::Cluster,
+        summary,
+        first.evidence(),
+    );
+    finding.evidence = silent.iter().take(3).map(Size::evidence).collect();
+    Some(finding)
 }
 
 /// Data that arrives, but only after most packets were sent again and again: some large ones are lost, not all.
@@ -99,10 +182,12 @@ fn crawls(view: &View<'_>, key: &Key<'_>, entry: &Entry<'_>) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use netprobe::{Kind, Outcome};
+    use netprobe::Outcome;
     use observation::Observation;
 
     use super::*;
+    use crate::measured::scene::{observe, sized, unanswered};
+    use crate::shown;
 
     /// The recorded run of a healthy pair, with the transfers between two nodes slowed down.
     fn slowed(to_us: u64, small_us: u64) -> Observation {
@@ -135,6 +220,59 @@ mod tests {
         };
         assert_eq!(finding.severity, Severity::Warning);
         assert_eq!(finding.summary, "much data crawls between 2 pairs");
+    }
+
+    #[test]
+    fn sizes_that_vanish_while_much_data_arrives_are_a_note() {
+        let observation = observe(&[Kind::Size], |source, target, _| {
+            ((source, target) == ("node1", "node2")).then(|| sized(1350, 1450))
+        });
+        let findings = shown::finds(&CHECK, &observation);
+        assert_eq!((findings.len(), findings[0].severity), (1, Severity::Note));
+        assert_eq!(
+            findings[0].evidence[0].fact,
+            "packets of up to 1350 bytes arrive, those of 1351 to 1450 vanish"
+        );
+    }
+
+    #[test]
+    fn a_narrow_way_that_says_so_is_no_hole() {
+        let told = |_: &str, _: &str, _: &Kind| {
+            Some(Outcome::Size {
+                rtt_us: 400,
+                passes: 1400,
+                sends: 1450,
+                told: Some(netprobe::TooLong { by: None, mtu: 1400 }),
+            })
+        };
+        shown::passes(&CHECK, &observe(&[Kind::Size], told));
+        shown::passes(&CHECK, &observe(&[Kind::Size], |_, _, _| None));
+    }
+
+    #[test]
+    fn sizes_that_nobody_answered_for_are_a_gap() {
+        shown::cannot_tell(
+            &CHECK,
+            &unanswered(observe(&[Kind::Size], |_, _, _| None), "node2"),
+        );
+    }
+
+    #[test]
+    fn what_stalls_is_told_with_the_size_that_still_passes() {
+        let text = include_str!("../../cases/large-one-way/observation.json");
+        let mut observation = Observation::from_bundle(text).unwrap();
+        let measured = observe(&[Kind::Size], |source, target, _| {
+            ((source, target) == ("node1", "node3")).then(|| sized(1350, 1450))
+        });
+        observation.measured = measured.measured;
+        let findings = shown::finds(&CHECK, &observation);
+        assert_eq!((findings.len(), findings[0].severity), (1, Severity::Error));
+        let facts: Vec<&str> = findings[0].evidence.iter().map(|it| it.fact.as_str()).collect();
+        assert!(
+            facts.contains(&"packets of up to 1350 bytes arrive, those of 1351 to 1450 vanish"),
+            "{facts:?}"
+        );
+        assert!(facts.contains(&"packets of all 1450 bytes arrive"), "{facts:?}");
     }
 
     #[test]

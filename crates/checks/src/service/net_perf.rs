@@ -27,7 +27,9 @@ fn judge(view: &View<'_>) -> Judgement {
     };
     let all = rows(reach);
     let ways: Vec<Way<'_>> = all.iter().flat_map(ways).collect();
-    let mut findings: Vec<Finding> = ways.iter().filter_map(lossy).collect();
+    // Where trains were sent they count loss better, each way by itself.
+    let has_trains = view.observation.measured.is_some();
+    let mut findings: Vec<Finding> = ways.iter().filter(|_| !has_trains).filter_map(lossy).collect();
     findings.extend(slow(&ways));
     findings.extend(figures(&ways));
     Judgement {

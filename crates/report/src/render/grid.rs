@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::pen::{Pen, Tone, pad};
-use crate::{CellState, FailureClass, FamilyMatrix, MatrixCell, ProbeState, Protocol};
+use crate::{CellState, FailureClass, FamilyMatrix, Loss, MatrixCell, ProbeState, Protocol};
 
 /// Above so many nodes a matrix is no longer read at a glance.
 const MOST_NODES: usize = 12;
@@ -109,6 +109,40 @@ pub(super) fn single(probe: &ProbeState, named: bool) -> Shown {
         CellState::Failed { failure } => Shown::new(Tone::Bad, format!("✗ {name}{}", failure.class.short())),
         CellState::Unknown { .. } => Shown::new(Tone::Unknown, format!("? {name}").trim_end().to_owned()),
     }
+}
+
+/// The longest packet that arrives.
+pub(super) fn longest(cell: &MatrixCell) -> Shown {
+    match &cell.path_mtu {
+        Some(mtu) if mtu.has_hole() => Shown::new(Tone::Bad, format!("✗ {} of {}", mtu.passes, mtu.sends)),
+        Some(mtu) if mtu.passes < mtu.sends => {
+            Shown::new(Tone::Plain, format!("{} of {}", mtu.passes, mtu.sends))
+        }
+        Some(mtu) => Shown::new(Tone::Plain, mtu.passes.to_string()),
+        None => Shown::new(Tone::Faint, "·"),
+    }
+}
+
+/// How many datagrams were lost each way, small and large ones together.
+pub(super) fn lost(cell: &MatrixCell) -> Shown {
+    let sent: u32 = cell.loss.iter().map(|loss| loss.sent).sum();
+    let lost: u32 = cell.loss.iter().map(|loss| loss.lost).sum();
+    if sent == 0 {
+        return Shown::new(Tone::Faint, "·");
+    }
+    let each = |of: fn(&Loss) -> Option<u32>| cell.loss.iter().map(of).sum::<Option<u32>>();
+    let text = match (each(|loss| loss.lost_there), each(|loss| loss.lost_back)) {
+        (Some(0), Some(0)) => format!("0/{sent}"),
+        (Some(there), Some(back)) => format!("{there}+{back}/{sent}"),
+        _ => format!("{lost}/{sent}"),
+    };
+    // One in a hundred is noise.
+    let tone = if lost * 100 > sent {
+        Tone::Warning
+    } else {
+        Tone::Plain
+    };
+    Shown::new(tone, text)
 }
 
 fn answered_share(state: &CellState) -> u64 {

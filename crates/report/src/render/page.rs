@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::RenderOptions;
-use super::grid::{Shown, figure, matrix_table, pair, single};
+use super::grid::{Shown, figure, longest, lost, matrix_table, pair, single};
 use super::pen::{Pen, Tone, pad};
 use super::stanza::{write_cause, write_finding};
 use super::summary::summary;
@@ -140,6 +140,24 @@ fn write_matrices(out: &mut String, pen: Pen, matrix: &Matrix, options: &RenderO
                 &summary(pen, matrix, family),
             ),
         }
+        write_measures(out, pen, family, header);
+    }
+}
+
+/// What was measured beside the probes: sizes, and loss.
+fn write_measures(out: &mut String, pen: Pen, family: &FamilyMatrix, header: bool) {
+    let has_sizes = family.cells.iter().any(|cell| cell.path_mtu.is_some());
+    if has_sizes && let Some(table) = matrix_table(pen, family, header, longest) {
+        let title = format!("{}, longest packet that arrives, in bytes", family.family);
+        write_titled(out, pen, header, &title, &table);
+    }
+    let has_loss = family.cells.iter().any(|cell| !cell.loss.is_empty());
+    if has_loss && let Some(table) = matrix_table(pen, family, header, lost) {
+        let title = format!(
+            "{}, lost on the way there + on the way back, of all datagrams",
+            family.family
+        );
+        write_titled(out, pen, header, &title, &table);
     }
 }
 

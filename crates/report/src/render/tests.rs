@@ -52,6 +52,8 @@ fn matrix(names: &[&str]) -> Matrix {
                     result: state(source, target, protocol),
                 })
                 .collect(),
+            path_mtu: None,
+            loss: Vec::new(),
         });
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let family = FamilyMatrix {
