@@ -3,5 +3,6 @@
 //! Nothing here looks at a system: parsers take what a command printed, and models answer questions about packets that nobody sent.
 //! An answer is allowed to be "unknown", and then it names what could not be decided.
 
+pub mod ipvs;
 pub mod policy;
 pub mod rules;
