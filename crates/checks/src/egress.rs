@@ -2,6 +2,7 @@
 
 pub(crate) mod net_egr;
 pub(crate) mod net_egr_ip;
+pub(crate) mod net_egr_proxy;
 
 use std::collections::BTreeMap;
 

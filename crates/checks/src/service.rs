@@ -1,6 +1,7 @@
 //! Checks of Services: whether they answer by each way in, and which part does not. One file each, named as the check.
 
 pub(crate) mod net_lb;
+pub(crate) mod net_mesh_sidecar;
 pub(crate) mod net_np;
 pub(crate) mod net_perf;
 pub(crate) mod net_preflight_pod;

@@ -115,6 +115,16 @@ pub struct PolicyPod {
     pub addresses: Vec<IpAddr>,
     /// What its containers and sidecars declare.
     pub ports: Vec<PolicyPort>,
+    /// Those of its containers that have the name of a service mesh's proxy, as `istio-proxy`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mesh_proxies: Vec<String>,
+    /// What its containers are told of proxies: `HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY` and their names in lower case, as far
+    /// as the values stand in the pod itself. User names and passwords are left out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub proxy_settings: BTreeMap<String, String>,
+    /// What made it, as `replicaset/web-5d4f`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub controller: Option<String>,
 }
 
 /// A port that a container declares.

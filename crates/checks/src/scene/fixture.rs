@@ -248,5 +248,8 @@ fn pod(namespace: &str, name: &str, text: &str, address: [u8; 4], ports: Vec<Pol
         dns_policy: Some("ClusterFirst".into()),
         addresses: vec![address.into()],
         ports,
+        mesh_proxies: Vec::new(),
+        proxy_settings: BTreeMap::new(),
+        controller: None,
     }
 }

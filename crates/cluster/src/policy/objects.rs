@@ -21,6 +21,16 @@ pub(super) struct Metadata {
     #[serde(default)]
     pub(super) labels: BTreeMap<String, String>,
     pub(super) creation_timestamp: Option<String>,
+    #[serde(default)]
+    pub(super) owner_references: Vec<Owner>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Owner {
+    kind: String,
+    name: String,
+    #[serde(default)]
+    controller: bool,
 }
 
 #[derive(Deserialize)]
@@ -63,9 +73,18 @@ struct PodSpec {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Container {
+    name: String,
+    env: Vec<Variable>,
     image: String,
     ports: Vec<ContainerPort>,
     restart_policy: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Variable {
+    name: String,
+    /// Absent where it comes from somewhere else.
+    value: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -101,8 +120,20 @@ impl PodItem {
             .init_containers
             .into_iter()
             .filter(|container| container.restart_policy.as_deref() == Some("Always"));
-        let containers = self.spec.containers.into_iter().chain(sidecars);
+        let containers: Vec<Container> = self.spec.containers.into_iter().chain(sidecars).collect();
+        let proxy_settings = proxy_settings(&containers);
+        let names = containers.iter().map(|container| container.name.as_str());
+        let mesh_proxies = names
+            .filter(|name| MESH_PROXIES.contains(name))
+            .map(str::to_owned)
+            .collect();
+        let owners = self.metadata.owner_references.into_iter();
+        let controller = owners
+            .filter(|owner| owner.controller)
+            .map(|owner| format!("{}/{}", owner.kind.to_lowercase(), owner.name))
+            .next();
         let ports = containers
+            .into_iter()
             .flat_map(|container| container.ports)
             .map(|port| PolicyPort {
                 name: port.name,
@@ -124,7 +155,48 @@ impl PodItem {
                 .filter_map(|address| address.ip.parse::<IpAddr>().ok())
                 .collect(),
             ports: ports.collect(),
+            mesh_proxies,
+            proxy_settings,
+            controller,
         })
+    }
+}
+
+/// What meshes call the container that takes all traffic of a pod: Istio, Linkerd, Kuma, Consul, Open Service Mesh.
+const MESH_PROXIES: &[&str] = &[
+    "istio-proxy",
+    "linkerd-proxy",
+    "kuma-sidecar",
+    "consul-dataplane",
+    "envoy-sidecar",
+];
+/// Variables that nearly every HTTP client follows.
+const PROXY_VARIABLES: &[&str] = &[
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+];
+
+fn proxy_settings(containers: &[Container]) -> BTreeMap<String, String> {
+    let variables = containers.iter().flat_map(|container| &container.env);
+    let wanted = variables.filter(|variable| PROXY_VARIABLES.contains(&variable.name.as_str()));
+    wanted
+        .filter_map(|variable| {
+            let value = variable.value.as_deref()?;
+            Some((variable.name.clone(), without_credentials(value)))
+        })
+        .collect()
+}
+
+/// `http://user:secret@proxy:3128` without the part before the `@`.
+fn without_credentials(value: &str) -> String {
+    match (value.split_once("://"), value.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        (None, Some((_, host))) => host.to_owned(),
+        (_, None) => value.to_owned(),
     }
 }
 
