@@ -1,5 +1,5 @@
 use observation::PolicyWorkload;
-use report::{Evidence, Finding, Observed, Severity};
+use report::{Evidence, Finding, Observed, Severity, Subject};
 
 use crate::check::{Check, Judgement, Need};
 use crate::scene::{Engine, Objects, Scene, count, engine, lint, object};
@@ -51,9 +51,11 @@ fn finding(scene: &Scene<'_>, engine: &Engine<'_>, number: usize) -> Option<Find
     } else {
         format!("{} are", count(number, "NetworkPolicy"))
     };
-    let (workload, summary, fact, hint) = match engine {
+    let (workload, subject, summary, fact, hint) = match engine {
+        // Nothing is wrong with this CNI: what the cluster lacks is something beside it.
         Engine::Nobody { cni } => (
             *cni,
+            Subject::Cluster,
             format!(
                 "{policies} there, and nothing that enforces them: the CNI is {}, which does not",
                 cni.name
@@ -66,6 +68,7 @@ fn finding(scene: &Scene<'_>, engine: &Engine<'_>, number: usize) -> Option<Find
             workload: Some(workload),
         } if workload.ready == Some(0) && scene.facts.workloads.gap().is_none() => (
             *workload,
+            object("daemonset", &workload.namespace, &workload.name),
             format!("{policies} there, and {name}, which enforces them, has no ready pod"),
             "0 pods of it are ready".to_owned(),
             format!(
@@ -76,24 +79,24 @@ fn finding(scene: &Scene<'_>, engine: &Engine<'_>, number: usize) -> Option<Find
         ),
         Engine::Known { .. } | Engine::Unrecognised => return None,
     };
-    Some(warning(workload, summary, fact, hint))
+    let mut finding = warning(workload, subject, summary, fact);
+    finding.hint = Some(hint);
+    Some(finding)
 }
 
-fn warning(workload: &PolicyWorkload, summary: String, fact: String, hint: String) -> Finding {
+fn warning(workload: &PolicyWorkload, subject: Subject, summary: String, fact: String) -> Finding {
     let command = format!(
         "kubectl get daemonset {} -n {} -o wide",
         word(&workload.name),
         word(&workload.namespace)
     );
-    let mut finding = Finding::new(
+    Finding::new(
         CHECK.id,
         Severity::Warning,
-        object("daemonset", &workload.namespace, &workload.name),
+        subject,
         summary,
         Evidence::command(fact, command),
-    );
-    finding.hint = Some(hint);
-    finding
+    )
 }
 
 #[cfg(test)]

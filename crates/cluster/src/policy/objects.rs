@@ -346,6 +346,38 @@ mod tests {
     }
 
     #[test]
+    fn what_a_pod_is_told_of_proxies_is_read_without_passwords() {
+        let item: PodItem = serde_json::from_value(json!({
+            "metadata": {"name": "web", "namespace": "shop", "ownerReferences": [
+                {"kind": "Other", "name": "x"}, {"kind": "ReplicaSet", "name": "web-5d4f", "controller": true}]},
+            "spec": {"containers": [
+                {"name": "istio-proxy"},
+                {"name": "web", "env": [
+                    {"name": "HTTPS_PROXY", "value": "http://me:secret@proxy.example.com:3128"},
+                    {"name": "http_proxy", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+                    {"name": "NO_PROXY", "value": ".svc,10.0.0.0/8"},
+                    {"name": "PASSWORD", "value": "secret"}]}]}
+        }))
+        .unwrap();
+        let pod = item.pod().unwrap();
+        let settings: Vec<(&str, &str)> = pod
+            .proxy_settings
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        assert_eq!(
+            settings,
+            [
+                ("HTTPS_PROXY", "http://proxy.example.com:3128"),
+                ("NO_PROXY", ".svc,10.0.0.0/8")
+            ]
+        );
+        assert_eq!(pod.mesh_proxies, ["istio-proxy"]);
+        assert_eq!(pod.controller.as_deref(), Some("replicaset/web-5d4f"));
+        assert_eq!(without_credentials("me:secret@proxy:3128"), "proxy:3128");
+    }
+
+    #[test]
     fn a_pod_that_has_ended_is_not_there() {
         let item: PodItem = serde_json::from_value(json!({
             "metadata": {"name": "job", "namespace": "shop"}, "status": {"phase": "Succeeded"}
