@@ -54,5 +54,6 @@ pub use reach::{
     plan_services, ready_endpoints,
 };
 pub use suggestion::{policy_question_missing, suggested_policies};
+pub use tries::came_out_right;
 pub use underlay::{name_gateways, plan_nodes, plan_own_nodes, plan_own_pods};
 pub use view::View;

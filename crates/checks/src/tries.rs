@@ -16,6 +16,7 @@ use report::CellState;
 use crate::reach::belongs;
 use crate::view::View;
 pub(crate) use answer::answer;
+pub use come::came_out_right;
 pub(crate) use come::{came_of, has_sign, is_right, telling};
 pub(crate) use gaps::{attempt_gaps, gaps, services_gaps};
 pub(crate) use show::{count_attempts, kind_name, source_name, tried, way};

@@ -1,13 +1,14 @@
-//! `kubectl netcheck watch`: the mesh again and again from the same pods, and a line for whatever changes.
+//! `kubectl netcheck watch`: the mesh, the Services of the API and of the DNS, and names, again and again from the same
+//! pods, and a line for whatever changes.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use checks::MeshOptions;
+use checks::{Effort, MeshOptions, ReachOptions, Wanted};
 use cluster::ConnectionArgs;
-use netprobe::{Kind, Outcome};
-use observation::{Cell, Mesh};
+use netprobe::{Kind, Outcome, Sample};
+use observation::{Attempt, Mesh, Purpose};
 use plugin::{Failure, OutputFormat, Run};
 use report::ExitStatus;
 use serde_json::json;
@@ -16,6 +17,7 @@ use crate::args::duration;
 use crate::look::Look;
 use crate::pod_to_pod::run_mesh;
 use crate::session::Session;
+use crate::tries::{pod_places, try_all};
 
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct WatchArgs {
@@ -65,6 +67,20 @@ pub(crate) async fn run(connection: &ConnectionArgs, wanted: &WatchArgs, run: &R
         udp_port: session.options.udp_port,
         ..MeshOptions::default()
     };
+    let reach = ReachOptions {
+        count: 1,
+        timeout_ms: options.timeout_ms,
+        tcp_port: options.tcp_port,
+        udp_port: options.udp_port,
+        // What fails now is tried again in the next round.
+        retries: 0,
+        ..ReachOptions::default()
+    };
+    let cluster = session.cluster.clone();
+    let services = session
+        .observe("reading Services", crate::service::sampled(&cluster, 0))
+        .await?;
+    let nodes = session.nodes();
     let is_json = look.output.output == OutputFormat::Json;
     let watched = session.with_pods(look.choice(), async |pods, spinner| {
         let began = Instant::now();
@@ -73,9 +89,22 @@ pub(crate) async fn run(connection: &ConnectionArgs, wanted: &WatchArgs, run: &R
         loop {
             let round = Instant::now();
             let mesh = run_mesh(pods, &options, spinner).await;
+            let mut places = pod_places(pods.placement());
+            for place in &mut places {
+                place.effort = place
+                    .source
+                    .node()
+                    .map_or(Effort::Full, |node| Effort::after(&mesh, node));
+            }
+            let (tries, _) = services.plan(&nodes, &places, &reach);
+            let tries: Vec<Wanted> = tries.into_iter().filter(is_watched).collect();
+            let plan = checks::assemble(&pods.placement().run, &places, &tries, &reach);
+            let (_, attempts) = try_all(pods, &plan, spinner).await;
             rounds += 1;
             spinner.clear();
-            for change in ledger.add(&mesh) {
+            let mut changes = ledger.add(&mesh);
+            changes.extend(ledger.add_tries(&attempts));
+            for change in changes {
                 plugin::write(&line(&jiff::Timestamp::now().to_string(), &change, is_json))?;
             }
             let rest = wanted.interval.saturating_sub(round.elapsed());
@@ -95,7 +124,7 @@ pub(crate) async fn run(connection: &ConnectionArgs, wanted: &WatchArgs, run: &R
 }
 
 impl Ledger {
-    /// Notes a round, and says what changed. What is well from the beginning is no news.
+    /// Notes a round of the mesh, and says what changed.
     fn add(&mut self, mesh: &Mesh) -> Vec<Change> {
         let mut changes = Vec::new();
         for cell in mesh.cells.iter().filter(|cell| !cell.samples.is_empty()) {
@@ -103,19 +132,46 @@ impl Ledger {
             let Some(kind) = kind(&cell.kind) else { continue };
             let way = (cell.source.clone(), cell.target.clone(), kind);
             let is_well = cell.samples.iter().any(|sample| sample.outcome.is_ok());
-            let count = self.answered.entry(way.clone()).or_default();
-            count.0 += u32::from(is_well);
-            count.1 += 1;
-            let before = self.is_well.insert(way.clone(), is_well);
-            if before.map_or(!is_well, |before| before != is_well) {
-                changes.push(Change {
-                    way,
-                    is_well,
-                    how: how(cell),
-                });
-            }
+            changes.extend(self.note(way, is_well, &cell.samples));
         }
         changes
+    }
+
+    /// Notes a round of Services and names, and says what changed.
+    fn add_tries(&mut self, attempts: &[Attempt]) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for attempt in attempts {
+            let (Some(node), Some(is_well)) = (attempt.source.node(), checks::came_out_right(attempt)) else {
+                continue;
+            };
+            let kind = match (&attempt.purpose, &attempt.kind) {
+                (Purpose::Name { .. }, _) => "name",
+                (_, Kind::Dns { tcp: true, .. }) => "dns over tcp",
+                (_, Kind::Dns { .. }) => "dns",
+                _ => "tcp",
+            };
+            let target = match &attempt.purpose {
+                Purpose::ClusterIp => format!("{} {}", attempt.subject, attempt.address),
+                _ => attempt.subject.to_string(),
+            };
+            changes.extend(self.note((node.to_owned(), target, kind), is_well, &attempt.samples));
+        }
+        changes
+    }
+
+    /// What is well from the beginning is no news.
+    fn note(&mut self, way: Way, is_well: bool, samples: &[Sample]) -> Option<Change> {
+        let count = self.answered.entry(way.clone()).or_default();
+        count.0 += u32::from(is_well);
+        count.1 += 1;
+        let before = self.is_well.insert(way.clone(), is_well);
+        before
+            .map_or(!is_well, |before| before != is_well)
+            .then(|| Change {
+                way,
+                is_well,
+                how: how(samples),
+            })
     }
 
     fn summary(&self, rounds: u32, is_json: bool) -> String {
@@ -150,6 +206,11 @@ impl Ledger {
     }
 }
 
+/// A Service at its ClusterIP, and its name: what is behind it changes while one watches.
+fn is_watched(wanted: &Wanted) -> bool {
+    matches!(wanted.purpose, Purpose::ClusterIp | Purpose::Name { .. })
+}
+
 fn kind(kind: &Kind) -> Option<&'static str> {
     match kind {
         Kind::Tcp => Some("tcp"),
@@ -165,8 +226,8 @@ fn kind(kind: &Kind) -> Option<&'static str> {
 }
 
 /// The end of the last sample, in a word.
-fn how(cell: &Cell) -> String {
-    let outcome = cell.samples.last().map(|sample| &sample.outcome);
+fn how(samples: &[Sample]) -> String {
+    let outcome = samples.last().map(|sample| &sample.outcome);
     let word = match outcome {
         Some(
             Outcome::Ok { rtt_us, .. }
@@ -206,8 +267,8 @@ fn line(time: &str, change: &Change, is_json: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use netprobe::Sample;
-    use observation::Coverage;
+    use observation::{Cell, Coverage, Expected, Source};
+    use report::Subject;
 
     use super::*;
 
@@ -252,6 +313,38 @@ mod tests {
         assert_eq!(
             ledger.summary(4, false),
             "4 rounds, 2 of 4 probes answered\n  tcp node1 → node2: 2 of 4\n"
+        );
+    }
+
+    #[test]
+    fn a_service_that_stops_answering_is_told_with_its_address() {
+        let attempt = |outcome: Outcome| Attempt {
+            source: Source::Pod { node: "node1".into() },
+            purpose: Purpose::ClusterIp,
+            subject: Subject::Object {
+                kind: "service".into(),
+                name: "kubernetes".into(),
+                namespace: Some("default".into()),
+            },
+            address: ([10, 96, 0, 1], 443).into(),
+            kind: Kind::Connect { linger_ms: 50 },
+            expected: Expected::Answer,
+            samples: vec![Sample {
+                at_us: 0,
+                retry: false,
+                outcome,
+            }],
+        };
+        let mut ledger = Ledger::default();
+        let well = attempt(Outcome::Ok {
+            rtt_us: 250,
+            peer: None,
+        });
+        assert_eq!(ledger.add_tries(&[well]), []);
+        let changes = ledger.add_tries(&[attempt(Outcome::TimedOut { after_us: 4_000_000 })]);
+        assert_eq!(
+            line("t", &changes[0], false),
+            "t ✗ tcp node1 → service/kubernetes -n default 10.96.0.1:443: no answer\n"
         );
     }
 

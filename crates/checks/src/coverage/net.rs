@@ -4,7 +4,6 @@ use super::{Row, held, made, text, wanted};
 
 const RULES: &str = "needs the packet rules of nodes, which this check does not read yet";
 const SERVICE: &str = "needs probes to Services, which are not planned yet";
-const MEASURED: &str = "needs measurements over time, which no command takes yet";
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Row] = &[
@@ -90,7 +89,7 @@ pub(super) const ROWS: &[Row] = &[
     made("net-perf", "connections and requests are as quick as their way allows"),
     wanted("net-perf-res", "neither nodes nor pods are starved of CPU or memory", "needs the metrics API to be read"),
     made("net-perf-nic", "network cards drop nothing and are not full"),
-    wanted("net-watch", "what changes while one looks", MEASURED),
+    held("net-watch", "what changes while one looks", "`kubectl netcheck watch`: pods, Services and names, again and again, a line for each change"),
     text("net-err-refused", "what “connection refused” says"),
     text("net-err-other", "what the other errors of sockets say"),
 ];

@@ -151,6 +151,11 @@ fn health_fault(purpose: &Purpose, status: u16) -> Option<String> {
     }
 }
 
+/// Whether an attempt came to what is right of it; `None` when nothing is known of it, or nothing in particular is right.
+pub fn came_out_right(attempt: &Attempt) -> Option<bool> {
+    is_right(attempt, &came_of(attempt))
+}
+
 /// Whether that is right; `None` when it is not known, or nothing in particular is right.
 pub(crate) fn is_right(attempt: &Attempt, state: &CellState) -> Option<bool> {
     let refused = |state: &CellState| {
