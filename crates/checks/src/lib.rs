@@ -50,8 +50,8 @@ pub use measured::{Asked, wanted_measures};
 pub use plan::{MeshOptions, MeshPlan, PlannedCell, SourcePlan, plan_measures, plan_mesh};
 pub use reach::{
     Effort, EgressTarget, Place as ReachPlace, ReachOptions, ReachPlan, ServiceDepth, SourceTries, Wanted,
-    assemble, dns_service, fold_reach, plan_control_plane, plan_controls, plan_egress, plan_performance,
-    plan_services, ready_endpoints,
+    assemble, dns_service, fold_reach, plan_control_plane, plan_controls, plan_egress, plan_outside,
+    plan_performance, plan_services, ready_endpoints,
 };
 pub use suggestion::{policy_question_missing, suggested_policies};
 pub use tries::came_out_right;

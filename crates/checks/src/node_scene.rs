@@ -135,6 +135,7 @@ fn node(number: u8) -> Node {
         container_runtime_version: "containerd://1.7".to_owned(),
         kernel_version: "6.1".to_owned(),
         internal_ips: vec![IpAddr::from([172, 30, 0, 10 + number])],
+        external_ips: Vec::new(),
         pod_cidrs: vec![format!("10.244.{number}.0/24")],
         zone: None,
         annotations: annotations

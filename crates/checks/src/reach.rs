@@ -18,7 +18,7 @@ pub use control::plan_control_plane;
 pub use egress::{EgressTarget, plan_egress};
 pub use fold::fold_reach;
 pub use own::{plan_controls, plan_performance};
-pub use services::{ServiceDepth, dns_service, plan_services, ready_endpoints};
+pub use services::{ServiceDepth, dns_service, plan_outside, plan_services, ready_endpoints};
 pub(crate) use services::{belongs, first_of_each_family};
 
 /// How hard sources try.
@@ -71,7 +71,7 @@ impl Default for ReachOptions {
 /// Something to try from some sources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
-    /// From where; `None` for every source.
+    /// From where; `None` for every source in the cluster.
     pub source: Option<Source>,
     /// What it shows.
     pub purpose: Purpose,
@@ -180,9 +180,13 @@ pub fn assemble(run: &str, places: &[Place], wanted: &[Wanted], options: &ReachO
         let mut probes = Vec::new();
         let mut attempt_of = Vec::new();
         for want in wanted {
-            let concerns = want.source.as_ref().is_none_or(|source| *source == place.source);
+            let is_outside = place.source == Source::Outside;
+            let concerns = want
+                .source
+                .as_ref()
+                .map_or(!is_outside, |source| *source == place.source);
             // Nothing is known of the addresses of the machine outside: it tries both families.
-            if !concerns || !(place.source == Source::Outside || has(Family::of(want.address.ip()))) {
+            if !concerns || !(is_outside || has(Family::of(want.address.ip()))) {
                 continue;
             }
             let tries = match place.effort {

@@ -184,6 +184,7 @@ impl Simulation {
             container_runtime_version: "containerd://2.1.4".into(),
             kernel_version: "6.12.0".into(),
             internal_ips: vec![IpAddr::from([192, 0, 2, node])],
+            external_ips: Vec::new(),
             pod_cidrs,
             zone: self.zones.then(|| {
                 if node % 2 == 1 {

@@ -75,15 +75,38 @@ impl<'a> Row<'a> {
 /// what fails there and not beside it is that pod's matter, and nothing of its node's.
 pub(crate) fn rows(reach: &Reach) -> Vec<Row<'_>> {
     let is_ours = |attempt: &&Attempt| !matches!(attempt.source, Source::Inside { .. });
-    grouped(reach.attempts.iter().filter(is_ours))
+    grouped(reach, reach.attempts.iter().filter(is_ours))
+}
+
+/// Why what the machine on which the program ran came to says nothing of the cluster, if it does not: nothing at all came
+/// back, so that it has no way there; or a port answered where nothing listens, so that something on the way answers for
+/// everybody.
+pub(crate) fn blindness(reach: &Reach) -> Option<&'static str> {
+    let tried = || {
+        let from_here = |attempt: &&Attempt| attempt.source == Source::Outside && !attempt.samples.is_empty();
+        reach.attempts.iter().filter(from_here)
+    };
+    let is_impostor = |attempt: &Attempt| {
+        let answers = |sample: &netprobe::Sample| sample.outcome.is_ok();
+        matches!(attempt.purpose, Purpose::ClosedPort { .. }) && attempt.samples.iter().any(answers)
+    };
+    if tried().any(is_impostor) {
+        return Some(
+            "something between this machine and the cluster answers for any port, also where nothing listens",
+        );
+    }
+    (tried().next().is_some() && !tried().any(has_sign)).then_some(
+        "no address of a node or of a load balancer answers this machine anything, neither well nor with a refusal",
+    )
 }
 
 /// As [`rows`], with those from within pods of the cluster.
 pub(crate) fn all_rows(reach: &Reach) -> Vec<Row<'_>> {
-    grouped(reach.attempts.iter())
+    grouped(reach, reach.attempts.iter())
 }
 
-fn grouped<'a>(attempts: impl Iterator<Item = &'a Attempt>) -> Vec<Row<'a>> {
+fn grouped<'a>(reach: &Reach, attempts: impl Iterator<Item = &'a Attempt>) -> Vec<Row<'a>> {
+    let blindness = blindness(reach);
     let mut rows: Vec<Row<'a>> = Vec::new();
     let mut places: BTreeMap<(&Purpose, &report::Subject, std::net::SocketAddr, &Kind), usize> =
         BTreeMap::new();
@@ -96,7 +119,10 @@ fn grouped<'a>(attempts: impl Iterator<Item = &'a Attempt>) -> Vec<Row<'a>> {
             });
             rows.len() - 1
         });
-        let state = came_of(attempt);
+        let state = match blindness.filter(|_| attempt.source == Source::Outside) {
+            Some(why) => CellState::Unknown { why: why.to_owned() },
+            None => came_of(attempt),
+        };
         rows[place].from.insert(&attempt.source, Cell { attempt, state });
     }
     rows

@@ -152,6 +152,13 @@ impl From<NodeObject> for NodeRead {
         } else {
             spec.pod_cidrs
         };
+        // The API does not check addresses; one that is none cannot be anybody's target.
+        let addresses = |kind: &str| {
+            let of_kind = status.addresses.iter().filter(|address| address.kind == kind);
+            of_kind
+                .filter_map(|address| address.address.parse().ok())
+                .collect()
+        };
         let node = Node {
             ready: ready.map(|condition| Condition {
                 status: condition.status,
@@ -173,13 +180,8 @@ impl From<NodeObject> for NodeRead {
             kubelet_version: status.node_info.kubelet_version,
             container_runtime_version: status.node_info.container_runtime_version,
             kernel_version: status.node_info.kernel_version,
-            // The API does not check addresses; one that is none cannot be anybody's target.
-            internal_ips: status
-                .addresses
-                .into_iter()
-                .filter(|address| address.kind == "InternalIP")
-                .filter_map(|address| address.address.parse().ok())
-                .collect(),
+            internal_ips: addresses("InternalIP"),
+            external_ips: addresses("ExternalIP"),
             pod_cidrs,
             zone: metadata.labels.get("topology.kubernetes.io/zone").cloned(),
             annotations: metadata
@@ -219,7 +221,8 @@ mod tests {
                     {"type": "MemoryPressure", "status": "False"},
                     {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "ready",
                      "lastTransitionTime": "2026-01-01T00:00:00Z"}],
-                "addresses": [{"type": "InternalIP", "address": "10.0.0.1"}, {"type": "Hostname", "address": "node1"}],
+                "addresses": [{"type": "InternalIP", "address": "10.0.0.1"}, {"type": "Hostname", "address": "node1"},
+                              {"type": "ExternalIP", "address": "198.51.100.7"}],
                 "nodeInfo": {"architecture": "amd64", "operatingSystem": "linux", "kubeletVersion": "v1.34.4",
                              "containerRuntimeVersion": "containerd://1.6.20", "kernelVersion": "6.18.0"},
                 "images": [{"names": ["a@sha256:1", "a:1"], "sizeBytes": 5}, {"names": null, "sizeBytes": 1}]
@@ -231,7 +234,10 @@ mod tests {
         assert_eq!(read.node.zone.as_deref(), Some("z1"));
         assert_eq!(read.node.ready.as_ref().unwrap().reason, "KubeletReady");
         assert_eq!(read.node.taints[0].value, "");
-        assert_eq!(read.node.internal_ips.len(), 1);
+        assert_eq!(
+            (read.node.internal_ips.len(), read.node.external_ips.len()),
+            (1, 1)
+        );
         assert_eq!(
             read.images,
             [NodeImage {

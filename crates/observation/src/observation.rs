@@ -116,6 +116,9 @@ pub struct Node {
     pub kernel_version: String,
     /// `status.addresses` of type `InternalIP`.
     pub internal_ips: Vec<IpAddr>,
+    /// Its addresses of type ExternalIP, where it has some.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub external_ips: Vec<IpAddr>,
     /// `spec.podCIDRs`.
     pub pod_cidrs: Vec<String>,
     /// `metadata.labels[topology.kubernetes.io/zone]`.

@@ -10,6 +10,7 @@ use crate::alerts::Alerts;
 use crate::control_plane::ControlPlaneArgs;
 use crate::egress::EgressArgs;
 use crate::explain::Explain;
+use crate::external::ExternalArgs;
 use crate::guide::{Checks, GuideFlags};
 use crate::look::Look;
 use crate::path::PathArgs;
@@ -76,6 +77,12 @@ pub(crate) enum Command {
     /// Try what lies outside of the cluster from pods and from their nodes, by address and by name.
     #[command(after_help = EXIT_STATUS)]
     Egress(Box<EgressArgs>),
+    /// Try node ports and load balancers from this machine, and compare with what pods inside get.
+    ///
+    /// Tells a firewall or a security group before the nodes from rules that are missing on a node. Where nothing of the cluster
+    /// answers this machine, it could not look, and says so.
+    #[command(after_help = EXIT_STATUS)]
+    External(Box<ExternalArgs>),
     /// Follow one way, from a pod or a node to a Service, a pod, a node or what lies outside, and say where it stops.
     #[command(after_help = EXIT_STATUS)]
     Path(Box<PathArgs>),

@@ -8,10 +8,12 @@ mod control_plane;
 mod diagnose;
 mod egress;
 mod explain;
+mod external;
 mod guide;
 mod look;
 mod measured;
 mod node_reading;
+mod outside;
 mod path;
 mod perf;
 mod pod_to_pod;
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
             Command::Mtu(wanted) => diagnose::mtu(&args.connection, &wanted, run).await,
             Command::PodToPod(wanted) => pod_to_pod::run(&args.connection, &wanted, run).await,
             Command::Service(wanted) => service::run(&args.connection, &wanted, run).await,
+            Command::External(wanted) => external::run(&args.connection, &wanted, run).await,
             Command::Egress(wanted) => egress::run(&args.connection, &wanted, run).await,
             Command::Path(wanted) => path::run(&args.connection, &wanted, run).await,
             Command::Perf(wanted) => perf::run(&args.connection, &wanted, run).await,

@@ -16,6 +16,7 @@ use report::{Observed, Subject};
 
 use crate::args::NodeReading;
 use crate::egress::Facts;
+use crate::external::{self, Ask};
 use crate::look::Look;
 use crate::node_reading;
 use crate::session::{NodeChoice, Session};
@@ -24,7 +25,7 @@ use end::{End, parse};
 
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct PathArgs {
-    /// Where it begins: pod/NAME or node/NAME. A probe pod on that node stands in for it, unless --node-access lets the probes
+    /// Where it begins: pod/NAME, node/NAME, or `outside` for this machine. A probe pod on that node stands in for it, unless --node-access lets the probes
     /// begin in the pod's own network.
     #[arg(value_name = "SRC")]
     source: String,
@@ -50,11 +51,15 @@ pub(crate) async fn run(connection: &ConnectionArgs, wanted: &PathArgs, run: &Ru
 
 async fn observe(connection: &ConnectionArgs, wanted: &PathArgs, run: &Run) -> Result<Observation, Failure> {
     let look = &wanted.look;
+    if wanted.source == OUTSIDE {
+        let ask = from_outside(&wanted.destination).await?;
+        return Box::pin(external::observe(connection, look, ask, run)).await;
+    }
     let begin = match parse(&wanted.source)? {
         it @ (End::Pod { .. } | End::Node { .. }) => it,
         End::Service { .. } | End::Outside(_) => {
             return Err(Failure::new(format!(
-                "error: a path begins at pod/NAME or node/NAME, not at {:?}",
+                "error: a path begins at pod/NAME, node/NAME or outside, not at {:?}",
                 wanted.source
             )));
         }
@@ -162,6 +167,39 @@ async fn observe(connection: &ConnectionArgs, wanted: &PathArgs, run: &Run) -> R
         observation.node_pods = read.pods;
     }
     Ok(observation)
+}
+
+/// This machine, as a source.
+const OUTSIDE: &str = "outside";
+
+/// What is to be tried from this machine. Names are resolved here, as its users resolve them.
+async fn from_outside(destination: &str) -> Result<Ask, Failure> {
+    let outside = |name: String| Subject::Object {
+        kind: OUTSIDE.to_owned(),
+        name,
+        namespace: None,
+    };
+    match parse(destination)? {
+        End::Service { name, .. } => Ok(Ask::Services(vec![name], 1)),
+        End::Node { name, port } => Ok(Ask::Node(name, port.unwrap_or(10250))),
+        End::Pod { name, .. } => Err(Failure::new(format!(
+            "error: pods have no address outside of the cluster: try the Service before pod/{name}"
+        ))),
+        End::Outside(EgressTarget::Address(address)) => {
+            Ok(Ask::Addresses(outside(address.to_string()), vec![address]))
+        }
+        End::Outside(EgressTarget::Name { host, port, .. }) => {
+            let found = tokio::net::lookup_host((host.as_str(), port)).await;
+            let addresses: Vec<SocketAddr> = found
+                .map_err(|error| {
+                    Failure::new(format!("error: {host} is not resolved on this machine: {error}"))
+                })?
+                .take(4)
+                .collect();
+            Ok(Ask::Addresses(outside(host), addresses))
+        }
+        End::Outside(EgressTarget::Upstream) => Err(Failure::new("error: a destination is needed")),
+    }
 }
 
 /// That the probes did not begin where the user said, and what would let them.

@@ -116,6 +116,43 @@ impl ServiceFacts {
         checks::plan_services(&depths, slices, dns, nodes, places, options)
     }
 
+    /// Nothing of Services: something else is asked about.
+    pub(crate) fn none() -> Self {
+        Self {
+            services: Observed::Seen(Vec::new()),
+            slices: Observed::Seen(Vec::new()),
+            asked: Vec::new(),
+            left_out: Vec::new(),
+        }
+    }
+
+    /// Asks only about so many of those that are such, and keeps what is needed to compare with.
+    pub(crate) fn keep(&mut self, most: usize, is_such: impl Fn(&Service) -> bool) {
+        let such: Vec<Subject> = self
+            .asked()
+            .into_iter()
+            .filter(|service| is_such(service))
+            .map(Service::subject)
+            .collect();
+        let left = such.len().saturating_sub(most);
+        self.left_out = (left > 0)
+            .then(|| format!("{left} more Services: name one to try it, or raise --sample"))
+            .into_iter()
+            .collect();
+        self.asked = such.into_iter().take(most).collect();
+        let (asked, api) = (self.asked.clone(), "kubernetes");
+        if let Observed::Seen(services) = &mut self.services {
+            services.retain(|it| asked.contains(&it.subject()) || it.is_dns || it.name == api);
+        }
+    }
+
+    /// The Services that are asked about.
+    pub(crate) fn asked(&self) -> Vec<&Service> {
+        let all = self.services.seen().into_iter().flatten();
+        all.filter(|service| self.asked.contains(&service.subject()))
+            .collect()
+    }
+
     pub(crate) fn reach(self, topics: Vec<Topic>, options: &ReachOptions) -> Reach {
         Reach {
             topics,
@@ -142,7 +179,7 @@ async fn read(cluster: &Cluster, wanted: &ServiceArgs) -> Result<ServiceFacts, F
 }
 
 /// The Services of these names, and those to compare with: that of the API and that of the DNS.
-async fn named(cluster: &Cluster, names: &[String]) -> Result<ServiceFacts, Failure> {
+pub(crate) async fn named(cluster: &Cluster, names: &[String]) -> Result<ServiceFacts, Failure> {
     let mut facts = ServiceFacts {
         services: Observed::Seen(Vec::new()),
         slices: Observed::Seen(Vec::new()),

@@ -221,6 +221,7 @@ fn node(index: u8) -> Node {
         container_runtime_version: "containerd://2.0.0".into(),
         kernel_version: "6.1.0".into(),
         internal_ips: vec![[172, 30, 0, 11 + index].into()],
+        external_ips: Vec::new(),
         pod_cidrs: vec![format!("10.244.{index}.0/24")],
         zone: None,
         annotations: std::collections::BTreeMap::new(),

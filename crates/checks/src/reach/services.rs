@@ -92,6 +92,75 @@ pub fn plan_services(
     (planner.wanted, planner.left_out)
 }
 
+/// What is to be tried of these Services from the machine on which the program runs: the node ports of every node, and the
+/// addresses of load balancers. And, to know whether that machine has any way there, the kubelets' port of the nodes, and
+/// one where nothing listens: a proxy on the way may answer for everybody. Ports of another protocol than TCP are left out.
+pub fn plan_outside(
+    services: &[&Service],
+    slices: &[EndpointSlice],
+    nodes: &[Node],
+    options: &ReachOptions,
+) -> (Vec<Wanted>, Vec<String>) {
+    let here = Place {
+        source: Source::Outside,
+        addresses: Vec::new(),
+        effort: super::Effort::Full,
+    };
+    let mut planner = Planner {
+        slices,
+        dns: None,
+        nodes,
+        places: std::slice::from_ref(&here),
+        options,
+        wanted: Vec::new(),
+        left_out: Vec::new(),
+    };
+    for service in services {
+        for port in service.ports.iter().filter(|port| port.protocol == "TCP") {
+            let kind = connect(options);
+            planner.node_ports(service, port, &kind);
+            planner.ways_in(service, port, &kind);
+        }
+    }
+    for node in nodes.iter().take(10) {
+        for ip in addresses_from(node, &Source::Outside) {
+            let node = node.name.clone();
+            let controls = [
+                (Purpose::Node { node: node.clone() }, KUBELET),
+                (Purpose::ClosedPort { node: node.clone() }, NOBODY),
+            ];
+            planner.wanted.extend(controls.map(|(purpose, port)| Wanted {
+                source: None,
+                subject: report::Subject::node(&node),
+                purpose,
+                address: SocketAddr::new(ip, port),
+                kind: connect(options),
+                expected: Expected::Anything,
+                tries: 1,
+            }));
+        }
+    }
+    for want in &mut planner.wanted {
+        want.source = Some(Source::Outside);
+    }
+    (planner.wanted, planner.left_out)
+}
+
+const KUBELET: u16 = 10250;
+/// Of a service that nobody has run for decades (tcpmux).
+const NOBODY: u16 = 1;
+
+/// The addresses by which a node is tried: from outside also those that it has there.
+fn addresses_from(node: &Node, source: &Source) -> Vec<IpAddr> {
+    let mut all: Vec<IpAddr> = Vec::new();
+    if *source == Source::Outside {
+        all.extend(first_of_each_family(&node.external_ips));
+    }
+    all.extend(first_of_each_family(&node.internal_ips));
+    all.dedup();
+    all
+}
+
 struct Planner<'a> {
     slices: &'a [EndpointSlice],
     dns: Option<&'a Service>,
@@ -254,7 +323,7 @@ impl Planner<'_> {
                 Some(_) | None => self.nodes.iter().take(10).collect(),
             };
             for node in targets {
-                for ip in first_of_each_family(&node.internal_ips) {
+                for ip in addresses_from(node, &place.source) {
                     let backing = self.nodes_with_endpoint(service, port, ip);
                     // What comes from a pod of the same node is not taken for outside traffic.
                     let is_own = Some(node.name.as_str()) == own;

@@ -62,6 +62,20 @@ fn of_service(service: &ServiceRows<'_, '_>) -> Vec<Finding> {
                     "load balancers choose nodes by it: see whether kube-proxy runs there".to_owned(),
                 )
             }
+            purpose if failing.iter().all(|source| **source == Source::Outside) && !row.right().is_empty() => {
+                let way = crate::tries::way(purpose);
+                (
+                    format!(
+                        "the {way} {} of {} {} from outside, though it answers from inside the cluster",
+                        row.sample.address, it.subject(), manner(row.telling())
+                    ),
+                    format!(
+                        "inside nodes answer for it themselves: see the load balancer, its health checks, who announces the \
+                         address, and the security group of the nodes: `kubectl describe service {} -n {}`",
+                        word(&it.name), word(&it.namespace)
+                    ),
+                )
+            }
             purpose => {
                 let way = crate::tries::way(purpose);
                 (

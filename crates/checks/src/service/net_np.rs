@@ -102,6 +102,9 @@ fn finding(
 ) -> Option<Finding> {
     let row = failing.first()?;
     let sources = row.failing();
+    if sources.iter().all(|source| **source == Source::Outside) && !row.right().is_empty() {
+        return outside(service, place, failing, all, node);
+    }
     let from = if row.right().is_empty() {
         String::new()
     } else {
@@ -130,6 +133,42 @@ fn finding(
             proxy_of(node)
         ),
     });
+    Some(finding)
+}
+
+/// A port that only the machine outside does not reach: kube-proxy answers on the node, and something before it does not
+/// let it.
+fn outside(
+    service: &Subject,
+    place: &str,
+    failing: &[&Row<'_>],
+    all: &[&Row<'_>],
+    node: Option<&str>,
+) -> Option<Finding> {
+    let row = failing.first()?;
+    let is_seen = |row: &&&Row<'_>| row.right().contains(&&Source::Outside);
+    let mut seen: Vec<_> = failing.iter().flat_map(|row| evidence(row)).take(2).collect();
+    seen.extend(works(row));
+    // Another node, from outside: then it is not this machine.
+    seen.extend(all.iter().find(is_seen).and_then(|row| works(row)));
+    let mut finding = Finding::new(
+        CHECK.id,
+        Severity::Error,
+        service.clone(),
+        format!(
+            "the node port {} of {service} {} on {place} from outside, though it answers from inside the cluster",
+            row.sample.address.port(),
+            manner(row.telling())
+        ),
+        seen.first()?.clone(),
+    );
+    finding.evidence = seen;
+    let before = node.map_or_else(|| "the nodes".to_owned(), str::to_owned);
+    finding.hint = Some(format!(
+        "open TCP port {} (NodePorts are 30000-32767) to this machine in the security group or firewall before {before}; \
+         kube-proxy does its part",
+        row.sample.address.port()
+    ));
     Some(finding)
 }
 

@@ -98,7 +98,10 @@ fn silent(reach: &Reach, row: &Row<'_>, all: &[Row<'_>]) -> Option<Finding> {
         format!(" from {}", names(&failing))
     };
     let local = |source: &&Source| node.is_some() && source.node() == node;
-    let hint = if !right.is_empty() && right.iter().all(local) {
+    let only_outside = failing.iter().all(|source| **source == Source::Outside);
+    let hint = if only_outside && !right.is_empty() {
+        "from inside the cluster it answers: a firewall or a security group between this machine and there"
+    } else if !right.is_empty() && right.iter().all(local) {
         "it answers on its own node: a policy that drops what comes from elsewhere, or the way between the nodes"
     } else if node_is_reached {
         "our own pod on that node answers, so that the way to the node is open: look at this pod, its port, and the policies of its namespace"

@@ -75,12 +75,16 @@ fn from(sources: &BTreeSet<&Source>) -> String {
         return format!("from {}", inside.join(", "));
     }
     let names: Vec<String> = sources.iter().map(|source| source_name(source)).collect();
+    let too = match of(|source| *source == Source::Outside) {
+        0 => "",
+        _ => " and from this machine",
+    };
     match (names.as_slice(), pods, hosts) {
         ([], ..) => "from nowhere".to_owned(),
         ([one], ..) if one == "outside" => "from this machine".to_owned(),
         ([one], ..) => format!("from {one}"),
-        (_, pods, 0) => format!("from pods of {pods} nodes"),
-        (_, 0, hosts) => format!("from {hosts} nodes"),
+        (_, pods, 0) => format!("from pods of {pods} nodes{too}"),
+        (_, 0, hosts) => format!("from {hosts} nodes{too}"),
         (_, pods, hosts) => format!("from pods of {pods} nodes and from {hosts} nodes themselves"),
     }
 }

@@ -1,7 +1,7 @@
 use observation::{Attempt, Reach, SourceState};
 use report::{Gap, GapReason, Observed};
 
-use super::{all_rows, source_name};
+use super::{all_rows, blindness, source_name};
 use crate::view::View;
 
 /// What kept sources from trying, or their answers from arriving.
@@ -10,6 +10,17 @@ pub(crate) fn gaps(view: &View<'_>, reach: &Reach) -> Vec<Gap> {
     let sources: Vec<&SourceState> = reach.sources.iter().collect();
     let attempts: Vec<&Attempt> = reach.attempts.iter().collect();
     gaps.extend(attempt_gaps(&sources, &attempts));
+    if let Some(why) = blindness(reach) {
+        gaps.push(Gap {
+            what: "the cluster from this machine".to_owned(),
+            why: GapReason::Failed,
+            message: why.to_owned(),
+            hint: Some(
+                "run it where the users of these Services are, or where there is a route to the nodes"
+                    .to_owned(),
+            ),
+        });
+    }
     if all_rows(reach).is_empty() && gaps.is_empty() {
         gaps.push(Gap {
             what: "what lies beyond the pods of the nodes".to_owned(),

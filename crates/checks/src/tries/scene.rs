@@ -27,6 +27,8 @@ pub(crate) struct Scene {
     pub(crate) more: Vec<Wanted>,
     /// Whether the nodes' own networks try as well.
     pub(crate) hosts: bool,
+    /// Whether the machine on which the program runs tries as well.
+    pub(crate) outside: bool,
 }
 
 impl Scene {
@@ -63,6 +65,7 @@ impl Scene {
             topics: vec![Topic::Service],
             more: Vec::new(),
             hosts: false,
+            outside: false,
         }
     }
 
@@ -93,7 +96,13 @@ impl Scene {
             effort: Effort::Full,
         };
         let hosts = if self.hosts { self.nodes } else { 0 };
-        (1..=self.nodes).map(pod).chain((1..=hosts).map(host)).collect()
+        let here = self.outside.then(|| From {
+            source: Source::Outside,
+            addresses: Vec::new(),
+            effort: Effort::Full,
+        });
+        let inside = (1..=self.nodes).map(pod).chain((1..=hosts).map(host));
+        inside.chain(here).collect()
     }
 
     pub(crate) fn node_objects(&self) -> Vec<Node> {
@@ -111,8 +120,10 @@ impl Scene {
             .collect();
         let nodes = self.node_objects();
         let dns = dns_service(&self.services);
+        let mut within = places.clone();
+        within.retain(|place| place.source != Source::Outside);
         let (mut wanted, left_out) =
-            plan_services(&depths, &self.slices, dns, &nodes, &places, &self.options);
+            plan_services(&depths, &self.slices, dns, &nodes, &within, &self.options);
         wanted.extend(self.more.clone());
         wanted.extend(plan_controls(&places, &self.options));
         let plan = assemble("r", &places, &wanted, &self.options);
@@ -219,6 +230,7 @@ pub(crate) fn is_from(attempt: &Attempt, node: &str) -> bool {
 /// What is right.
 pub(crate) fn well(attempt: &Attempt) -> Outcome {
     match (attempt.expected, &attempt.kind, &attempt.purpose) {
+        (Expected::Anything, _, Purpose::ClosedPort { .. }) => reset(),
         (Expected::Refusal, ..) => reset(),
         (Expected::Silence, ..) => silence(),
         (_, Kind::Dns { .. }, Purpose::Name { expected }) => dns(0, expected.clone()),
@@ -273,6 +285,7 @@ fn node_object(node: u8) -> Node {
         container_runtime_version: "containerd://2".into(),
         kernel_version: "6.18".into(),
         internal_ips: vec![[172, 30, 0, 10 + node].into()],
+        external_ips: Vec::new(),
         pod_cidrs: vec![format!("10.244.{node}.0/24")],
         zone: None,
         annotations: std::collections::BTreeMap::new(),

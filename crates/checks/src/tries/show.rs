@@ -37,7 +37,7 @@ pub(crate) fn count_attempts(reach: &Reach) -> Option<u64> {
 /// Whether it was tried only to know what the others mean.
 fn is_control(reach: &Reach, attempt: &Attempt) -> bool {
     match attempt.purpose {
-        Purpose::ClosedPort { .. } => true,
+        Purpose::ClosedPort { .. } | Purpose::Node { .. } => true,
         Purpose::ProbePod { .. } => !reach.topics.contains(&Topic::Performance),
         Purpose::ClusterIp => !reach.asked.contains(&attempt.subject),
         _ => false,

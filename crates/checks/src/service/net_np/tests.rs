@@ -1,6 +1,8 @@
-use observation::{Attempt, Purpose};
+use netprobe::Outcome;
+use observation::{Attempt, Purpose, Service, Source, Topic};
 
 use super::CHECK;
+use crate::reach::plan_outside;
 use crate::shown;
 use crate::tries::scene::{Scene, forbidden, reset, silence};
 
@@ -8,6 +10,94 @@ fn scene() -> Scene {
     let mut scene = Scene::new();
     scene.service("web").ports[0].node_port = Some(30080);
     scene
+}
+
+/// The same, tried from this machine too.
+fn outside(scene: &mut Scene) {
+    scene.topics = vec![Topic::External];
+    let services: Vec<&Service> = scene.services.iter().collect();
+    let (wanted, _) = plan_outside(&services, &scene.slices, &scene.node_objects(), &scene.options);
+    scene.more = wanted;
+    scene.outside = true;
+}
+
+fn from_outside(attempt: &Attempt) -> bool {
+    attempt.source == Source::Outside
+}
+
+#[test]
+fn a_firewall_before_one_node_is_told_from_its_rules() {
+    let mut scene = scene();
+    outside(&mut scene);
+    let observation = scene.observe(|it, _| (from_outside(it) && is_node_port(it, "node2")).then(silence));
+    let findings = shown::finds(&CHECK, &observation);
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    assert_eq!(
+        findings[0].summary,
+        "the node port 30080 of service/web -n shop does not answer on node2 from outside, though it answers from inside \
+         the cluster"
+    );
+    let rules = scene.observe(|it, _| is_node_port(it, "node2").then(reset));
+    let findings = shown::finds(&CHECK, &rules);
+    assert!(
+        findings[0]
+            .summary
+            .ends_with("on node2, though its ClusterIP answers"),
+        "{findings:#?}"
+    );
+    shown::passes(&CHECK, &scene.observe(|_, _| None));
+}
+
+#[test]
+fn a_firewall_before_all_nodes_is_one_finding() {
+    let mut scene = scene();
+    outside(&mut scene);
+    let ports = |it: &Attempt| matches!(it.purpose, Purpose::NodePort { .. });
+    let observation = scene.observe(|it, _| (from_outside(it) && ports(it)).then(silence));
+    let findings = shown::finds(&CHECK, &observation);
+    assert_eq!(findings.len(), 1);
+    assert!(
+        findings[0]
+            .summary
+            .contains("does not answer on any node from outside")
+    );
+}
+
+#[test]
+fn a_machine_that_reaches_nothing_at_all_could_not_look() {
+    let mut scene = scene();
+    outside(&mut scene);
+    let gaps = shown::cannot_tell(&CHECK, &scene.observe(|it, _| from_outside(it).then(silence)));
+    assert!(
+        gaps.iter().any(|gap| gap.what == "the cluster from this machine"),
+        "{gaps:?}"
+    );
+}
+
+#[test]
+fn a_proxy_that_answers_for_everybody_is_not_taken_for_the_cluster() {
+    let mut scene = scene();
+    outside(&mut scene);
+    let observation = scene.observe(|it, _| {
+        from_outside(it).then_some(Outcome::Ok {
+            rtt_us: 900,
+            peer: None,
+        })
+    });
+    let gaps = shown::cannot_tell(&CHECK, &observation);
+    assert!(
+        gaps.iter()
+            .any(|gap| gap.message.contains("answers for any port")),
+        "{gaps:?}"
+    );
+}
+
+#[test]
+fn silence_by_policy_is_right_from_outside_too() {
+    let mut scene = scene();
+    scene.service("web").external_local = true;
+    outside(&mut scene);
+    shown::passes(&CHECK, &scene.observe(|_, _| None));
 }
 
 fn is_node_port(attempt: &Attempt, of: &str) -> bool {
