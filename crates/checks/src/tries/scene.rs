@@ -230,8 +230,7 @@ pub(crate) fn is_from(attempt: &Attempt, node: &str) -> bool {
 /// What is right.
 pub(crate) fn well(attempt: &Attempt) -> Outcome {
     match (attempt.expected, &attempt.kind, &attempt.purpose) {
-        (Expected::Anything, _, Purpose::ClosedPort { .. }) => reset(),
-        (Expected::Refusal, ..) => reset(),
+        (Expected::Anything, _, Purpose::ClosedPort { .. }) | (Expected::Refusal, ..) => reset(),
         (Expected::Silence, ..) => silence(),
         (_, Kind::Dns { .. }, Purpose::Name { expected }) => dns(0, expected.clone()),
         (_, Kind::Dns { .. }, _) => dns(0, vec![[192, 0, 2, 7].into()]),
