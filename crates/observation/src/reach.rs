@@ -231,7 +231,7 @@ pub enum Expected {
     Answer,
     /// A refusal: nothing listens, and somebody has to say so.
     Refusal,
-    /// Silence: by a setting of the Service, packets are dropped here.
+    /// No answer: by a setting of the Service nobody answers here. Packets are dropped, or refused.
     Silence,
     /// Nothing in particular; it is shown and not judged.
     Anything,

@@ -104,9 +104,7 @@ pub(crate) async fn run(connection: &ConnectionArgs, wanted: &WatchArgs, run: &R
             spinner.clear();
             let mut changes = ledger.add(&mesh);
             changes.extend(ledger.add_tries(&attempts));
-            for change in changes {
-                plugin::write(&line(&jiff::Timestamp::now().to_string(), &change, is_json))?;
-            }
+            plugin::write(&lines(&jiff::Timestamp::now(), &changes, is_json))?;
             let rest = wanted.interval.saturating_sub(round.elapsed());
             if began.elapsed() + rest >= wanted.duration {
                 return Ok::<_, Failure>((ledger, rounds));
@@ -251,17 +249,44 @@ fn how(samples: &[Sample]) -> String {
     word.to_owned()
 }
 
-fn line(time: &str, change: &Change, is_json: bool) -> String {
-    let (source, target, kind) = &change.way;
+/// A line for each change; for people one for all nodes from which it is the same.
+fn lines(time: &jiff::Timestamp, changes: &[Change], is_json: bool) -> String {
+    let time = time.strftime("%FT%TZ");
+    let mut text = String::new();
     if is_json {
-        let document = json!({
-            "time": time, "source": source, "target": target, "protocol": kind,
-            "answered": change.is_well, "how": change.how,
-        });
-        return format!("{document}\n");
+        for change in changes {
+            let (source, target, kind) = &change.way;
+            let document = json!({
+                "time": time.to_string(), "source": source, "target": target, "protocol": kind,
+                "answered": change.is_well, "how": change.how,
+            });
+            let _ = writeln!(text, "{document}");
+        }
+        return text;
     }
-    let mark = if change.is_well { "✓" } else { "✗" };
-    let text = format!("{time} {mark} {kind} {source} → {target}: {}\n", change.how);
+    // What answers differs in its time only.
+    let mut same: BTreeMap<(bool, &str, &str, &str), Vec<&Change>> = BTreeMap::new();
+    for change in changes {
+        let how = if change.is_well { "" } else { &change.how };
+        let (_, target, kind) = &change.way;
+        same.entry((change.is_well, target, kind, how))
+            .or_default()
+            .push(change);
+    }
+    for ((is_well, target, kind, _), changes) in same {
+        let mark = if is_well { "✓" } else { "✗" };
+        let sources: Vec<&str> = changes.iter().map(|change| change.way.0.as_str()).collect();
+        let how = match changes.as_slice() {
+            [only] => &only.how,
+            _ if is_well => "answers",
+            all => &all[0].how,
+        };
+        let _ = writeln!(
+            text,
+            "{time} {mark} {kind} {} → {target}: {how}",
+            sources.join(", ")
+        );
+    }
     cluster::sanitize(&text).into_owned()
 }
 
@@ -343,8 +368,8 @@ mod tests {
         assert_eq!(ledger.add_tries(&[well]), []);
         let changes = ledger.add_tries(&[attempt(Outcome::TimedOut { after_us: 4_000_000 })]);
         assert_eq!(
-            line("t", &changes[0], false),
-            "t ✗ tcp node1 → service/kubernetes -n default 10.96.0.1:443: no answer\n"
+            lines(&jiff::Timestamp::UNIX_EPOCH, &changes, false),
+            "1970-01-01T00:00:00Z ✗ tcp node1 → service/kubernetes -n default 10.96.0.1:443: no answer\n"
         );
     }
 
@@ -352,11 +377,30 @@ mod tests {
     fn what_is_not_well_from_the_beginning_is_told_at_once() {
         let changes = Ledger::default().add(&mesh(false));
         assert_eq!(
-            line("2026-01-01T00:00:00Z", &changes[0], false),
-            "2026-01-01T00:00:00Z ✗ tcp node1 → node2: no answer\n"
+            lines(&jiff::Timestamp::UNIX_EPOCH, &changes, false),
+            "1970-01-01T00:00:00Z ✗ tcp node1 → node2: no answer\n"
         );
-        let document = line("t", &changes[0], true);
+        let document = lines(&jiff::Timestamp::UNIX_EPOCH, &changes, true);
         assert!(document.contains("\"answered\":false"), "{document}");
+    }
+
+    #[test]
+    fn what_is_the_same_from_several_nodes_is_one_line() {
+        let change = |source: &str, is_well: bool, how: &str| Change {
+            way: (source.to_owned(), "node3".to_owned(), "tcp"),
+            is_well,
+            how: how.to_owned(),
+        };
+        let changes = [
+            change("node1", false, "no answer"),
+            change("node2", false, "no answer"),
+            change("node4", true, "answers in 0.20ms"),
+        ];
+        assert_eq!(
+            lines(&jiff::Timestamp::UNIX_EPOCH, &changes, false),
+            "1970-01-01T00:00:00Z ✗ tcp node1, node2 → node3: no answer\n\
+             1970-01-01T00:00:00Z ✓ tcp node4 → node3: answers in 0.20ms\n"
+        );
     }
 
     #[test]

@@ -171,7 +171,12 @@ pub(crate) fn is_right(attempt: &Attempt, state: &CellState) -> Option<bool> {
         | (Expected::Silence, CellState::Flaky { .. }) => Some(true),
         (Expected::Answer, CellState::Flaky { .. } | CellState::Failed { .. }) => Some(false),
         (Expected::Refusal, state) => Some(refused(state)),
-        (Expected::Silence, CellState::Failed { failure }) => Some(failure.class == FailureClass::Timeout),
+        // kube-proxy drops what may not be answered here. Where something accepts it before that rule (as CNIs do for
+        // the range of node ports), the kernel refuses: nobody listens.
+        (Expected::Silence, CellState::Failed { failure }) => Some(matches!(
+            failure.class,
+            FailureClass::Timeout | FailureClass::Refused
+        )),
     }
 }
 

@@ -134,6 +134,42 @@ fn ports_that_are_silent_on_every_node_are_one_finding() {
 }
 
 #[test]
+fn a_node_on_which_the_ports_of_all_services_refuse_is_one_finding() {
+    let mut scene = scene();
+    let mut other = scene.service("web").clone();
+    other.name = "shop".to_owned();
+    other.ports[0].node_port = Some(30081);
+    other.cluster_ips = vec![[10, 96, 0, 99].into()];
+    let mut slice = scene.slice("web").clone();
+    slice.service = Some("shop".to_owned());
+    scene.services.push(other);
+    scene.slices.push(slice);
+    let findings = shown::finds(
+        &CHECK,
+        &scene.observe(|it, _| is_node_port(it, "node3").then(reset)),
+    );
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    assert_eq!(findings[0].subject, report::Subject::node("node3"));
+    assert_eq!(
+        findings[0].summary,
+        "the node port of every Service (2 were tried) refuses connections on node3, though their ClusterIPs answer"
+    );
+    let one = scene.observe(|it, _| {
+        (is_node_port(it, "node3") && it.subject.to_string().contains("service/shop")).then(reset)
+    });
+    let findings = shown::finds(&CHECK, &one);
+    assert!(findings[0].summary.contains("of service/shop"), "{findings:#?}");
+}
+
+#[test]
+fn a_local_policy_may_refuse_instead_of_dropping() {
+    let mut scene = scene();
+    scene.service("web").external_local = true;
+    let observation = scene.observe(|it, _| (it.expected == observation::Expected::Silence).then(reset));
+    shown::passes(&CHECK, &observation);
+}
+
+#[test]
 fn a_local_policy_silences_nodes_without_endpoint_and_that_is_no_fault() {
     let mut scene = scene();
     scene.service("web").external_local = true;
