@@ -10,9 +10,10 @@ use observation::{Attempt, EndpointSlice, Observation, Purpose, Reach, Service, 
 use plugin::{Failure, Run, Spinner};
 use report::Observed;
 
+use crate::inside::{self, FromPod};
 use crate::look::Look;
 use crate::session::Session;
-use crate::tries::{Probers, host_places, pod_places, try_all};
+use crate::tries::{Probers, host_places, try_all};
 
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct EgressArgs {
@@ -26,6 +27,8 @@ pub(crate) struct EgressArgs {
     /// The domain of the cluster's names.
     #[arg(long, default_value = "cluster.local", value_name = "DOMAIN")]
     cluster_domain: String,
+    #[command(flatten)]
+    from: FromPod,
     #[command(flatten)]
     look: Look,
 }
@@ -70,11 +73,11 @@ async fn observe(
         slices: slices.seen().cloned().unwrap_or_default(),
         options,
     };
-    let (placement, tried) = session
-        .with_pods(look.choice(), async |pods, spinner| {
-            facts.try_from(pods, &pod_places(pods.placement()), spinner).await
-        })
-        .await?;
+    let own = wanted.from.find(&cluster).await?;
+    let work = async |probers: Probers<'_>, spinner: &Spinner| {
+        facts.try_from(probers, &probers.places(), spinner).await
+    };
+    let tried = inside::with_from(&mut session, look.choice(), own.as_ref(), work).await?;
     let mut reach = Reach {
         topics: vec![Topic::Egress],
         asked: Vec::new(),
@@ -88,7 +91,7 @@ async fn observe(
         attempts: Vec::new(),
         left_out: Vec::new(),
     };
-    if let Some((sources, attempts)) = tried {
+    if let Some((sources, attempts)) = tried.value {
         (reach.sources, reach.attempts) = (sources, attempts);
     }
     if wanted.node_network {
@@ -117,7 +120,14 @@ async fn observe(
             .left_out
             .push("the nodes' own network: --node-network tells pods from nodes".to_owned());
     }
-    let mut observation = session.finish(Some(placement))?;
+    let mut observation = session.finish(Some(tried.placement))?;
+    inside::note(
+        &mut observation,
+        &mut reach,
+        tried.read,
+        own.as_ref(),
+        tried.is_inside,
+    );
     observation.reach = Some(reach);
     Ok(observation)
 }

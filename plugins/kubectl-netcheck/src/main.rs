@@ -10,6 +10,7 @@ mod egress;
 mod explain;
 mod external;
 mod guide;
+mod inside;
 mod look;
 mod measured;
 mod node_reading;

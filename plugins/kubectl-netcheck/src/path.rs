@@ -8,17 +8,15 @@ use checks::{EgressTarget, ReachOptions, ReachPlace, ServiceDepth, Wanted};
 use cluster::{Cluster, ConnectionArgs, ServiceScope};
 use netprobe::Kind;
 use observation::{
-    EndpointSlice, Expected, Node, NodePod, Observation, PathPod, Purpose, Reach, Service, Source, Topic,
+    EndpointSlice, Expected, Node, Observation, PathPod, Purpose, Reach, Service, Source, Topic,
 };
-use plugin::{Failure, Run};
-use probe::ProbeRun;
+use plugin::{Failure, Run, Spinner};
 use report::{Observed, Subject};
 
-use crate::args::NodeReading;
 use crate::egress::Facts;
 use crate::external::{self, Ask};
+use crate::inside::{self, Own};
 use crate::look::Look;
-use crate::node_reading;
 use crate::session::{NodeChoice, Session};
 use crate::tries::{Probers, joined, try_all};
 use end::{End, parse};
@@ -84,7 +82,7 @@ async fn observe(connection: &ConnectionArgs, wanted: &PathArgs, run: &Run) -> R
         end_node: None,
     };
     let read = path.read(&cluster, &begin, &namespace);
-    let begin_node = session.observe("reading both ends", read).await??;
+    let (begin_node, own) = session.observe("reading both ends", read).await??;
     let mut names = vec![begin_node.clone()];
     names.extend(
         path.end_node
@@ -97,46 +95,19 @@ async fn observe(connection: &ConnectionArgs, wanted: &PathArgs, run: &Run) -> R
         selector: None,
     };
     let path = path;
-    let work = async |session: &mut Session<'_>, hosts: Option<&ProbeRun>| {
-        let own = match (hosts, &begin) {
-            (Some(hosts), End::Pod { name, .. }) => {
-                let pods = session.cluster.node_pods(std::slice::from_ref(&begin_node)).await;
-                let of_name = |pod: &NodePod| pod.name == *name && pod.namespace == namespace;
-                let pod = pods
-                    .seen()
-                    .and_then(|pods| pods.iter().find(|pod| of_name(pod)).cloned());
-                pod.map(|pod| (hosts, pod))
-            }
-            _ => None,
-        };
-        let tried = session.with_pods(choice, async |pods, spinner| {
-            let probers = Probers {
-                pods,
-                inside: own.as_ref().map(|(hosts, pod)| (*hosts, pod)),
-            };
-            let places = probers.places();
-            if let End::Outside(target) = &path.end {
-                let outside = path.outside(target.clone());
-                return (outside.try_from(probers, &places, spinner).await, Vec::new());
-            }
-            let run = &pods.placement().run;
-            let (wanted, left_out) = path.wanted(&places);
-            let plan = checks::assemble(run, &places, &wanted, &path.options);
-            (try_all(probers, &plan, spinner).await, left_out)
-        });
-        Ok((Box::pin(tried).await?, own.is_some()))
+    let work = async |probers: Probers<'_>, spinner: &Spinner| {
+        let places = probers.places();
+        if let End::Outside(target) = &path.end {
+            let outside = path.outside(target.clone());
+            return (outside.try_from(probers, &places, spinner).await, Vec::new());
+        }
+        let run = &probers.pods.placement().run;
+        let (wanted, left_out) = path.wanted(&places);
+        let plan = checks::assemble(run, &places, &wanted, &path.options);
+        (try_all(probers, &plan, spinner).await, left_out)
     };
-    let (read, ((placement, tried), is_inside)) = if wanted.node_access {
-        let reading = NodeReading {
-            node_access: true,
-            host_network: false,
-        };
-        let around = Box::pin(node_reading::around(&mut session, choice, &reading, true, work));
-        let (read, done) = around.await?;
-        (Some(read), done)
-    } else {
-        (None, Box::pin(work(&mut session, None)).await?)
-    };
+    let nodes_read = wanted.node_access.then_some(choice);
+    let tried = inside::with_own(&mut session, choice, nodes_read, own.as_ref(), work).await?;
     let mut reach = Reach {
         topics: vec![Topic::Path],
         asked: path.asked,
@@ -153,19 +124,15 @@ async fn observe(connection: &ConnectionArgs, wanted: &PathArgs, run: &Run) -> R
     if matches!(path.end, End::Outside(_)) {
         reach.topics = vec![Topic::Egress];
     }
-    if let Some(((sources, attempts), left_out)) = tried {
+    if let Some(((sources, attempts), left_out)) = tried.value {
         (reach.sources, reach.attempts, reach.left_out) = (sources, attempts, left_out);
     }
-    if !is_inside {
+    if !tried.is_inside {
         reach.left_out.push(stand_in(wanted, &begin, &begin_node));
     }
-    let mut observation = session.finish(Some(placement))?;
+    let mut observation = session.finish(Some(tried.placement))?;
+    inside::note(&mut observation, &mut reach, tried.read, None, true);
     observation.reach = Some(reach);
-    if let Some(read) = read {
-        observation.node_reading = Some(read.reading);
-        observation.node_evidence = read.evidence;
-        observation.node_pods = read.pods;
-    }
     Ok(observation)
 }
 
@@ -229,21 +196,27 @@ struct Path {
 }
 
 impl Path {
-    /// Reads both ends, and returns the node where the path begins.
-    async fn read(&mut self, cluster: &Cluster, begin: &End, namespace: &str) -> Result<String, Failure> {
-        let begin_node = match begin {
+    /// Reads both ends, and returns the node where the path begins, and the pod where it is one.
+    async fn read(
+        &mut self,
+        cluster: &Cluster,
+        begin: &End,
+        namespace: &str,
+    ) -> Result<(String, Option<Own>), Failure> {
+        let (begin_node, own) = match begin {
             End::Pod { name, .. } => {
-                let pod = self.pod(cluster, namespace, name).await?;
-                pod.node.ok_or_else(|| {
-                    Failure::new(format!("error: pod {name:?} is not scheduled on any node"))
-                })?
+                let own = Own::read(cluster, namespace, name).await?;
+                self.pods.push(own.pod.clone());
+                (own.node.clone(), Some(own))
             }
-            End::Node { name, .. } => name.clone(),
-            End::Service { .. } | End::Outside(_) => String::new(),
+            End::Node { name, .. } => (name.clone(), None),
+            End::Service { .. } | End::Outside(_) => (String::new(), None),
         };
         match &self.end.clone() {
             End::Pod { name, .. } => {
-                self.end_node = self.pod(cluster, namespace, name).await?.node;
+                let pod = inside::pod(cluster, namespace, name).await?;
+                self.end_node = pod.node.clone();
+                self.pods.push(pod);
             }
             End::Node { name, .. } => {
                 if !self.nodes.iter().any(|node| node.name == *name) {
@@ -272,20 +245,7 @@ impl Path {
             }
             End::Outside(_) => self.add(cluster, ServiceScope::Dns).await,
         }
-        Ok(begin_node)
-    }
-
-    async fn pod(&mut self, cluster: &Cluster, namespace: &str, name: &str) -> Result<PathPod, Failure> {
-        match cluster.path_pods(namespace, name).await {
-            Observed::Unseen(gap) => {
-                Err(Failure::new(format!("error: {}: {}", gap.what, gap.message)).with_hint(gap.hint))
-            }
-            Observed::Seen(pods) => {
-                let pod = pods.into_iter().next().ok_or_else(|| not_found("pods", name))?;
-                self.pods.push(pod.clone());
-                Ok(pod)
-            }
-        }
+        Ok((begin_node, own))
     }
 
     async fn add(&mut self, cluster: &Cluster, scope: ServiceScope<'_>) {

@@ -3,12 +3,13 @@
 use checks::{ReachOptions, ServiceDepth, Wanted};
 use cluster::{Cluster, ConnectionArgs, ServiceScope};
 use observation::{EndpointSlice, Node, Observation, Reach, Service, Topic};
-use plugin::{Failure, Run};
+use plugin::{Failure, Run, Spinner};
 use report::{Observed, Subject};
 
+use crate::inside::{self, FromPod};
 use crate::look::Look;
 use crate::session::Session;
-use crate::tries::{joined, pod_places, try_all};
+use crate::tries::{Probers, joined, try_all};
 
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct ServiceArgs {
@@ -27,6 +28,8 @@ pub(crate) struct ServiceArgs {
     /// The domain of the cluster's names.
     #[arg(long, default_value = "cluster.local", value_name = "DOMAIN")]
     cluster_domain: String,
+    #[command(flatten)]
+    from: FromPod,
     #[command(flatten)]
     look: Look,
 }
@@ -51,6 +54,7 @@ async fn observe(
     let facts = session
         .observe("reading Services and EndpointSlices", read)
         .await??;
+    let own = wanted.from.find(&cluster).await?;
     let options = ReachOptions {
         count: wanted.count,
         endpoints: wanted.endpoints,
@@ -62,21 +66,27 @@ async fn observe(
     };
     session.options.twins = false;
     let nodes = session.nodes();
-    let (placement, tried) = session
-        .with_pods(look.choice(), async |pods, spinner| {
-            let places = pod_places(pods.placement());
-            let (mut wanted, left_out) = facts.plan(&nodes, &places, &options);
-            wanted.extend(checks::plan_controls(&places, &options));
-            let plan = checks::assemble(&pods.placement().run, &places, &wanted, &options);
-            (try_all(pods, &plan, spinner).await, left_out)
-        })
-        .await?;
-    let mut observation = session.finish(Some(placement))?;
+    let work = async |probers: Probers<'_>, spinner: &Spinner| {
+        let places = probers.places();
+        let (mut wanted, left_out) = facts.plan(&nodes, &places, &options);
+        wanted.extend(checks::plan_controls(&places, &options));
+        let plan = checks::assemble(&probers.pods.placement().run, &places, &wanted, &options);
+        (try_all(probers, &plan, spinner).await, left_out)
+    };
+    let tried = inside::with_from(&mut session, look.choice(), own.as_ref(), work).await?;
+    let mut observation = session.finish(Some(tried.placement))?;
     let mut reach = facts.reach(vec![Topic::Service], &options);
-    if let Some(((sources, attempts), left_out)) = tried {
+    if let Some(((sources, attempts), left_out)) = tried.value {
         (reach.sources, reach.attempts) = (sources, attempts);
         reach.left_out.extend(left_out);
     }
+    inside::note(
+        &mut observation,
+        &mut reach,
+        tried.read,
+        own.as_ref(),
+        tried.is_inside,
+    );
     observation.reach = Some(reach);
     Ok(observation)
 }

@@ -18,18 +18,20 @@ pub(crate) static CHECK: Check = Check {
 };
 
 fn judge(view: &View<'_>) -> Judgement {
-    let Some(reach) = about(view, &[Topic::Path, Topic::Egress]) else {
+    let from_within = view
+        .observation
+        .reach
+        .as_ref()
+        .filter(|reach| inside::is_asked(reach));
+    let Some(reach) = about(view, &[Topic::Path]).or(from_within) else {
         return Judgement::not_asked();
     };
-    if about(view, &[Topic::Path]).is_none() && !inside::is_tried(reach) {
-        return Judgement::not_asked();
-    }
     let all = rows(reach);
     let destination: Vec<&Row<'_>> = all
         .iter()
         .filter(|row| row.sample.purpose == Purpose::Destination)
         .collect();
-    if reach.pods.is_empty() && destination.is_empty() && !inside::is_tried(reach) {
+    if reach.pods.is_empty() && destination.is_empty() && !inside::is_asked(reach) {
         return Judgement::skipped("neither end is a pod or a node");
     }
     let mut findings: Vec<Finding> = reach.pods.iter().filter_map(not_running).collect();

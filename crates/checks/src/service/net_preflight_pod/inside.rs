@@ -8,9 +8,9 @@ use crate::service::{label, manner};
 use crate::shell::word;
 use crate::tries::{Row, all_rows, telling};
 
-/// Whether anything was tried from within a pod.
-pub(super) fn is_tried(reach: &Reach) -> bool {
-    reach.attempts.iter().any(|attempt| is_inside(&attempt.source))
+/// Whether anything was to be tried from within a pod.
+pub(super) fn is_asked(reach: &Reach) -> bool {
+    reach.sources.iter().any(|state| is_inside(&state.source))
 }
 
 fn is_inside(source: &Source) -> bool {

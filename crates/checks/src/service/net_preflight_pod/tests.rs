@@ -1,6 +1,6 @@
 use netprobe::Kind;
-use observation::{Attempt, Expected, Observation, PathPod, Purpose, Source, Topic};
-use report::Subject;
+use observation::{Attempt, Expected, Observation, PathPod, Purpose, Source, SourceState, Topic};
+use report::{Gap, GapReason, Observed, Subject};
 
 use super::CHECK;
 use crate::reach::Wanted;
@@ -108,11 +108,7 @@ fn from_within(mut observation: Observation, inside: Option<&netprobe::Outcome>)
         .filter(|it| it.source == Source::Pod { node: "node1".into() });
     let mut own: Vec<Attempt> = beside.cloned().collect();
     for attempt in &mut own {
-        attempt.source = Source::Inside {
-            node: "node1".into(),
-            namespace: "shop".into(),
-            pod: "web-1".into(),
-        };
+        attempt.source = within();
         for sample in &mut attempt.samples {
             if let Some(outcome) = inside {
                 sample.outcome = outcome.clone();
@@ -120,7 +116,19 @@ fn from_within(mut observation: Observation, inside: Option<&netprobe::Outcome>)
         }
     }
     reach.attempts.extend(own);
+    reach.sources.push(SourceState {
+        source: within(),
+        answered: Observed::Seen(()),
+    });
     observation
+}
+
+fn within() -> Source {
+    Source::Inside {
+        node: "node1".into(),
+        namespace: "shop".into(),
+        pod: "web-1".into(),
+    }
 }
 
 fn no_route() -> netprobe::Outcome {
@@ -155,4 +163,33 @@ fn what_fails_beside_a_pod_too_is_not_its_matter() {
         "{findings:?}"
     );
     shown::passes(&CHECK, &from_within(seen(running(), |_, _| None), None));
+}
+
+#[test]
+fn what_fails_from_within_a_pod_is_told_whatever_was_asked_about() {
+    for topic in [Topic::Service, Topic::Egress] {
+        let mut scene = Scene::new();
+        scene.topics = vec![topic];
+        let observation = from_within(scene.observe(|_, _| None), Some(&no_route()));
+        let findings = shown::finds(&CHECK, &observation);
+        assert_eq!(findings[0].subject.to_string(), "pod/web-1 -n shop");
+    }
+}
+
+#[test]
+fn a_pod_whose_network_could_not_be_entered_is_unknown() {
+    let mut scene = Scene::new();
+    scene.topics = vec![Topic::Service];
+    let mut observation = scene.observe(|_, _| None);
+    observation.reach.as_mut().unwrap().sources.push(SourceState {
+        source: within(),
+        answered: Observed::Unseen(Gap {
+            what: "the network of pod/web-1 -n shop".into(),
+            why: GapReason::NotStarted,
+            message: "it could not be entered from node1".into(),
+            hint: None,
+        }),
+    });
+    let gaps = shown::cannot_tell(&CHECK, &observation);
+    assert!(gaps.iter().any(|gap| gap.message.contains("entered")), "{gaps:?}");
 }
