@@ -215,7 +215,7 @@ impl Path {
         match &self.end.clone() {
             End::Pod { name, .. } => {
                 let pod = inside::pod(cluster, namespace, name).await?;
-                self.end_node = pod.node.clone();
+                self.end_node.clone_from(&pod.node);
                 self.pods.push(pod);
             }
             End::Node { name, .. } => {
