@@ -4,6 +4,7 @@
 //! Nothing here judges what it reads.
 
 mod args;
+mod backends;
 mod body;
 mod client;
 mod cluster;

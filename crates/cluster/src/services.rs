@@ -51,7 +51,11 @@ impl Cluster {
                     .with_fields(format!("metadata.name={name}")),
             ),
         };
-        self.list::<ServiceObject>(&what, &query).await.map(|objects| {
+        self.listed_services(&what, &query).await
+    }
+
+    pub(crate) async fn listed_services(&self, what: &str, query: &ListQuery) -> Observed<Vec<Service>> {
+        self.list::<ServiceObject>(what, query).await.map(|objects| {
             let mut services: Vec<Service> = objects.into_iter().map(Service::from).collect();
             services.sort_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
             services
@@ -75,7 +79,11 @@ impl Cluster {
                     .with_labels(format!("kubernetes.io/service-name={name}")),
             ),
         };
-        self.list::<SliceObject>(&what, &query).await.map(|objects| {
+        self.listed_slices(&what, &query).await
+    }
+
+    pub(crate) async fn listed_slices(&self, what: &str, query: &ListQuery) -> Observed<Vec<EndpointSlice>> {
+        self.list::<SliceObject>(what, query).await.map(|objects| {
             let mut slices: Vec<EndpointSlice> = objects.into_iter().map(EndpointSlice::from).collect();
             slices.sort_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
             slices
@@ -139,12 +147,19 @@ impl Cluster {
 // In the API an absent list or string of these is an empty one: the server leaves out what is empty.
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Metadata {
     name: String,
     #[serde(default)]
     namespace: String,
     #[serde(default)]
     labels: BTreeMap<String, String>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+    #[serde(default)]
+    finalizers: Vec<String>,
+    creation_timestamp: Option<String>,
+    deletion_timestamp: Option<String>,
 }
 
 fn addresses(texts: &[String]) -> Vec<IpAddr> {

@@ -33,10 +33,14 @@ impl Observation {
     /// Reads a bundle. The version is looked at before anything else, so that a newer bundle is called newer and not
     /// damaged.
     pub fn from_bundle(text: &str) -> Result<Self, BundleError> {
-        let document: serde_json::Value = serde_json::from_str(text).map_err(BundleError::NotJson)?;
-        let Ok(header) = Header::deserialize(&document) else {
-            return Err(BundleError::NotABundle);
-        };
+        // Only the header is kept: as a tree of values a bundle of a large cluster takes ten times its text.
+        let header = serde_json::from_str::<Header>(text).map_err(|error| {
+            if error.is_data() {
+                BundleError::NotABundle
+            } else {
+                BundleError::NotJson(error)
+            }
+        })?;
         if header.api_version != BUNDLE_VERSION {
             let found = header
                 .api_version
@@ -46,7 +50,6 @@ impl Observation {
                 .collect();
             return Err(BundleError::OtherVersion { found });
         }
-        // From the text, not from the document: the error then has a line and a column.
         serde_json::from_str(text).map_err(BundleError::Damaged)
     }
 

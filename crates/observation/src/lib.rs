@@ -3,6 +3,7 @@
 //!
 //! Facts only. Nothing here judges, and nothing here looks.
 
+mod backends;
 mod bundle;
 mod evidence;
 mod kernel;
@@ -12,6 +13,7 @@ mod policy;
 mod reach;
 mod underlay;
 
+pub use backends::*;
 pub use bundle::BundleError;
 pub use evidence::*;
 pub use kernel::*;

@@ -5,7 +5,7 @@ use netprobe::{Kind, Sample};
 use report::{Gap, Observed};
 use serde::{Deserialize, Serialize};
 
-use crate::{NodeEvidence, NodePod, PolicyFacts, Reach, Underlay};
+use crate::{Backends, NodeEvidence, NodePod, PolicyFacts, Reach, Underlay};
 
 /// Everything that was seen of a cluster in one run. It is what a bundle holds: the same observation always gives the
 /// same report.
@@ -49,6 +49,9 @@ pub struct Observation {
     /// NetworkPolicies and what they are about, or `None` when they were not asked about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicyFacts>,
+    /// Services and what stands behind them, or `None` when they were not asked about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backends: Option<Backends>,
     /// What the run cost.
     pub stats: Stats,
 }
@@ -76,6 +79,7 @@ impl Observation {
             underlay: None,
             measured: None,
             policy: None,
+            backends: None,
             stats: Stats::default(),
         }
     }

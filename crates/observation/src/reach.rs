@@ -240,7 +240,7 @@ pub enum Expected {
 }
 
 /// What is needed of a Service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(
     clippy::struct_excessive_bools,
@@ -276,6 +276,58 @@ pub struct Service {
     pub health_check_node_port: Option<u16>,
     /// Whether it has the label `k8s-app=kube-dns`, which the cluster's DNS has.
     pub is_dns: bool,
+    /// How else it is set up.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub settings: ServiceSettings,
+}
+
+/// Settings of a Service that few ask about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ServiceSettings {
+    /// `metadata.creationTimestamp`, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
+    /// `metadata.deletionTimestamp`, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<String>,
+    /// `metadata.finalizers`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub finalizers: Vec<String>,
+    /// The label `service.kubernetes.io/service-proxy-name`: kube-proxy leaves the Service to the proxy of that name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy_name: Option<String>,
+    /// Those of `metadata.annotations` that tell load balancers or the choice of endpoints something.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+    /// `spec.ipFamilies`, as `IPv4`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub families: Vec<String>,
+    /// `spec.ipFamilyPolicy`, as `RequireDualStack`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub family_policy: Option<String>,
+    /// `spec.publishNotReadyAddresses`.
+    #[serde(skip_serializing_if = "crate::backends::is_false")]
+    pub publish_not_ready: bool,
+    /// `spec.sessionAffinityConfig.clientIP.timeoutSeconds` where `spec.sessionAffinity` is `ClientIP`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub affinity_seconds: Option<u32>,
+    /// `spec.trafficDistribution`, as `PreferSameZone`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traffic_distribution: Option<String>,
+    /// `spec.loadBalancerClass`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_balancer_class: Option<String>,
+    /// `spec.loadBalancerSourceRanges`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub source_ranges: Vec<String>,
+    /// Whether `spec.allocateLoadBalancerNodePorts` is false.
+    #[serde(skip_serializing_if = "crate::backends::is_false")]
+    pub without_node_ports: bool,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Service {
@@ -318,7 +370,7 @@ pub struct ServicePort {
 }
 
 /// What is needed of an EndpointSlice.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EndpointSlice {
     /// `metadata.name`.
@@ -333,6 +385,13 @@ pub struct EndpointSlice {
     pub ports: Vec<SlicePort>,
     /// `endpoints`.
     pub endpoints: Vec<Endpoint>,
+    /// The label `endpointslice.kubernetes.io/managed-by`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<String>,
+    /// The annotation `endpoints.kubernetes.io/last-change-trigger-time`: when the change was made that the slice last followed,
+    /// RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub triggered: Option<String>,
 }
 
 /// A port of an EndpointSlice.
@@ -348,7 +407,7 @@ pub struct SlicePort {
 }
 
 /// An endpoint.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Endpoint {
     /// `addresses`, as far as they are addresses.
@@ -363,6 +422,18 @@ pub struct Endpoint {
     pub node: Option<String>,
     /// `targetRef.name`, where `targetRef.kind` is `Pod`.
     pub pod: Option<String>,
+    /// `targetRef.uid`, where `targetRef.kind` is `Pod`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_uid: Option<String>,
+    /// `zone`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// `hints.forZones`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub for_zones: Vec<String>,
+    /// `hints.forNodes`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub for_nodes: Vec<String>,
 }
 
 /// A pod at an end of a path.

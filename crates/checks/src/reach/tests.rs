@@ -39,6 +39,7 @@ fn service(name: &str) -> Service {
         external_local: false,
         health_check_node_port: None,
         is_dns: false,
+        settings: observation::ServiceSettings::default(),
     }
 }
 
@@ -63,8 +64,10 @@ fn slice(service: &str, nodes: &[&str]) -> EndpointSlice {
                 terminating: false,
                 node: Some((*node).to_owned()),
                 pod: Some(format!("{service}-{last}")),
+                ..Endpoint::default()
             })
             .collect(),
+        ..EndpointSlice::default()
     }
 }
 

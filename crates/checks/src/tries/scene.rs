@@ -313,6 +313,7 @@ pub(crate) fn service(namespace: &str, name: &str, last: u8, port: u16, protocol
         external_local: false,
         health_check_node_port: None,
         is_dns: false,
+        settings: observation::ServiceSettings::default(),
     }
 }
 
@@ -338,8 +339,10 @@ pub(crate) fn slice(service: &Service, endpoints: &[(Option<u8>, [u8; 4])], port
                 terminating: false,
                 node: node.map(name_of),
                 pod: node.map(|_| format!("{}-{number}", service.name)),
+                ..Endpoint::default()
             })
             .collect(),
+        ..EndpointSlice::default()
     }
 }
 

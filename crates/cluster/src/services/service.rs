@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use observation::{LoadBalancerIngress, Service, ServicePort};
+use observation::{LoadBalancerIngress, Service, ServicePort, ServiceSettings};
 use serde::Deserialize;
 
 use super::{Metadata, addresses, tcp};
@@ -33,7 +33,46 @@ struct ServiceSpec {
     internal_traffic_policy: String,
     external_traffic_policy: String,
     health_check_node_port: Option<u16>,
+    ip_families: Vec<String>,
+    ip_family_policy: Option<String>,
+    publish_not_ready_addresses: bool,
+    session_affinity: String,
+    session_affinity_config: AffinityConfig,
+    traffic_distribution: Option<String>,
+    load_balancer_class: Option<String>,
+    load_balancer_source_ranges: Vec<String>,
+    allocate_load_balancer_node_ports: Option<bool>,
 }
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct AffinityConfig {
+    #[serde(rename = "clientIP")]
+    client_ip: ClientIp,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ClientIp {
+    timeout_seconds: Option<u32>,
+}
+
+/// `service.spec.sessionAffinityConfig.clientIP.timeoutSeconds` where it is not set.
+const AFFINITY_SECONDS: u32 = 10_800;
+
+/// How the keys of annotations begin that tell load balancers or the choice of endpoints something.
+const ANNOTATIONS: [&str; 10] = [
+    "service.beta.kubernetes.io/",
+    "service.kubernetes.io/",
+    "cloud.google.com/",
+    "networking.gke.io/",
+    "metallb.io/",
+    "metallb.universe.tf/",
+    "kube-vip.io/",
+    "io.cilium/",
+    "lbipam.cilium.io/",
+    "loadbalancer.openstack.org/",
+];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -77,10 +116,30 @@ struct IngressObject {
 impl From<ServiceObject> for Service {
     fn from(object: ServiceObject) -> Self {
         let ServiceObject {
-            metadata,
+            mut metadata,
             spec,
             status,
         } = object;
+        let affinity = spec.session_affinity_config.client_ip.timeout_seconds;
+        let annotations = std::mem::take(&mut metadata.annotations).into_iter();
+        let settings = ServiceSettings {
+            created: metadata.creation_timestamp.take(),
+            deleted: metadata.deletion_timestamp.take(),
+            finalizers: std::mem::take(&mut metadata.finalizers),
+            proxy_name: metadata.labels.remove("service.kubernetes.io/service-proxy-name"),
+            annotations: annotations
+                .filter(|(key, _)| ANNOTATIONS.iter().any(|start| key.starts_with(start)))
+                .collect(),
+            families: spec.ip_families,
+            family_policy: spec.ip_family_policy,
+            publish_not_ready: spec.publish_not_ready_addresses,
+            affinity_seconds: (spec.session_affinity == "ClientIP")
+                .then(|| affinity.unwrap_or(AFFINITY_SECONDS)),
+            traffic_distribution: spec.traffic_distribution,
+            load_balancer_class: spec.load_balancer_class,
+            source_ranges: spec.load_balancer_source_ranges,
+            without_node_ports: spec.allocate_load_balancer_node_ports == Some(false),
+        };
         let is_dns = metadata
             .labels
             .get("k8s-app")
@@ -125,6 +184,7 @@ impl From<ServiceObject> for Service {
             external_local: spec.external_traffic_policy == "Local",
             health_check_node_port: spec.health_check_node_port.filter(|port| *port > 0),
             is_dns,
+            settings,
         }
     }
 }
@@ -157,6 +217,23 @@ mod tests {
         assert_eq!(service.ports[1].target_port, "5353");
         assert_eq!(service.load_balancer[1].hostname.as_deref(), Some("lb.example"));
         assert!(service.external_local && service.is_dns && !service.headless);
+    }
+
+    #[test]
+    fn settings_are_read_and_annotations_of_others_are_not_kept() {
+        let object: ServiceObject = serde_json::from_value(serde_json::json!({
+            "metadata": {"name": "web", "namespace": "shop", "creationTimestamp": "2026-03-01T09:00:00Z",
+                "labels": {"service.kubernetes.io/service-proxy-name": "other"},
+                "annotations": {"metallb.io/address-pool": "a", "kubectl.kubernetes.io/last-applied-configuration": "{}"}},
+            "spec": {"ipFamilies": ["IPv4"], "sessionAffinity": "ClientIP", "publishNotReadyAddresses": true,
+                "loadBalancerSourceRanges": ["192.0.2.0/24"]},
+        }))
+        .unwrap();
+        let settings = Service::from(object).settings;
+        assert_eq!(settings.proxy_name.as_deref(), Some("other"));
+        assert_eq!(settings.annotations.len(), 1);
+        assert_eq!(settings.affinity_seconds, Some(AFFINITY_SECONDS));
+        assert!(settings.publish_not_ready && settings.created.is_some());
     }
 
     #[test]
