@@ -10,8 +10,7 @@ use plugin::{Failure, OutputArgs, Run, Spinner};
 use report::Observed;
 use serde_json::Value;
 
-use crate::args::FailOn;
-use crate::look::tell;
+use session::{FailOn, tell};
 
 const EXIT_STATUS: &str = "\
 Exit status, the same for every output format:

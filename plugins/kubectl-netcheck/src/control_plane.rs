@@ -5,10 +5,8 @@ use cluster::{Cluster, ConnectionArgs, ServiceScope};
 use observation::{ApiService, EndpointSlice, Observation, Reach, Service, ServiceReference, Topic, Webhook};
 use plugin::{Failure, Run};
 use report::{Observed, Subject};
-
-use crate::look::Look;
-use crate::session::Session;
-use crate::tries::{pod_places, try_all};
+use session::tries::{pod_places, try_all};
+use session::{Look, Session};
 
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct ControlPlaneArgs {
@@ -145,8 +143,8 @@ async fn read(cluster: &Cluster) -> Facts {
             name: &reference.name,
         };
         let (found, of_it) = tokio::join!(cluster.services(scope), cluster.endpoint_slices(scope));
-        services = crate::tries::joined(services, found);
-        slices = crate::tries::joined(slices, of_it);
+        services = session::tries::joined(services, found);
+        slices = session::tries::joined(slices, of_it);
     }
     Facts {
         services,

@@ -10,14 +10,13 @@ use observation::{
 use plugin::{Failure, Run, Spinner};
 use probe::ProbeRun;
 
-use crate::args::{Diagnose, NodeReading};
+use crate::args::Diagnose;
 use crate::measured::measure;
-use crate::node_reading;
-use crate::pod_to_pod::run_mesh;
-use crate::service::{self, ServiceFacts};
-use crate::session::Session;
-use crate::tries::{pod_places, try_all};
 use crate::underlay;
+use session::mesh::run_mesh;
+use session::services::{self, ServiceFacts};
+use session::tries::{pod_places, try_all};
+use session::{NodeReading, Session, node_reading};
 
 /// How many Services are tried beside those of the API and of the DNS.
 const SERVICES: usize = 10;
@@ -197,7 +196,7 @@ async fn read(session: &mut Session<'_>, needs: &BTreeSet<Need>) -> Result<Facts
     let cluster = session.cluster.clone();
     let services = async {
         if needs.contains(&Need::Services) {
-            Some(service::sampled(&cluster, SERVICES).await)
+            Some(services::sampled(&cluster, SERVICES).await)
         } else {
             None
         }

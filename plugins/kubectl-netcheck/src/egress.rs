@@ -9,11 +9,9 @@ use netprobe::Outcome;
 use observation::{Attempt, EndpointSlice, Observation, Purpose, Reach, Service, SourceState, Topic};
 use plugin::{Failure, Run, Spinner};
 use report::Observed;
-
-use crate::inside::{self, FromPod};
-use crate::look::Look;
-use crate::session::Session;
-use crate::tries::{Probers, host_places, try_all};
+use session::inside::{self, FromPod};
+use session::tries::{Probers, host_places, try_all};
+use session::{Look, Session};
 
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct EgressArgs {

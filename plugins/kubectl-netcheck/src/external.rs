@@ -9,11 +9,10 @@ use observation::{Expected, Node, Observation, Purpose, Reach, Service, Source, 
 use plugin::{Failure, Run};
 use report::Subject;
 
-use crate::look::Look;
 use crate::outside::{here, try_from_here};
-use crate::service::{self, ServiceFacts};
-use crate::session::Session;
-use crate::tries::{pod_places, try_all};
+use session::services::{self, ServiceFacts};
+use session::tries::{pod_places, try_all};
+use session::{Look, Session};
 
 /// How many Services are tried where none is named.
 const SERVICES: usize = 20;
@@ -68,11 +67,11 @@ pub(crate) async fn observe(
     let read = async {
         match &ask {
             Ask::Services(names, sample) if names.is_empty() => {
-                let mut facts = service::sampled(&cluster, usize::MAX).await;
+                let mut facts = services::sampled(&cluster, usize::MAX).await;
                 facts.keep(*sample, is_open);
                 Ok(facts)
             }
-            Ask::Services(names, _) => service::named(&cluster, names).await,
+            Ask::Services(names, _) => services::named(&cluster, names).await,
             Ask::Addresses(..) | Ask::Node(..) => Ok(ServiceFacts::none()),
         }
     };

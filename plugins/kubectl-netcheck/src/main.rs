@@ -2,26 +2,18 @@
 
 mod alerts;
 mod args;
-mod bundle;
-mod cleanup;
 mod control_plane;
 mod diagnose;
 mod egress;
 mod explain;
 mod external;
-mod guide;
-mod inside;
-mod look;
 mod measured;
-mod node_reading;
 mod outside;
 mod path;
 mod perf;
 mod pod_to_pod;
 mod policy;
 mod service;
-mod session;
-mod tries;
 mod underlay;
 mod watch;
 
@@ -29,6 +21,7 @@ use std::process::ExitCode;
 
 use args::{Args, Command};
 use plugin::{Program, run};
+use session::{cleanup, guide};
 
 const PROGRAM: Program = Program {
     binary: "kubectl-netcheck",
@@ -39,7 +32,9 @@ const PROGRAM: Program = Program {
 
 fn main() -> ExitCode {
     run(PROGRAM, async |args: Args, run| {
-        match guide::command(args.command, args.guide)? {
+        match guide::command(args.command, args.guide, &PROGRAM, Command::Checks, || {
+            Ok(Args::diagnose())
+        })? {
             Command::Diagnose(wanted) => diagnose::run(&args.connection, &wanted, run).await,
             Command::Node(wanted) => diagnose::node(&args.connection, &wanted, run).await,
             Command::Mtu(wanted) => diagnose::mtu(&args.connection, &wanted, run).await,
@@ -53,7 +48,7 @@ fn main() -> ExitCode {
             Command::ControlPlane(wanted) => control_plane::run(&args.connection, &wanted, run).await,
             Command::Policy(wanted) => policy::run(&args.connection, &wanted, run).await,
             Command::Cleanup(wanted) => cleanup::run(&args.connection, &wanted, run).await,
-            Command::Checks(wanted) => guide::run(&wanted),
+            Command::Checks(wanted) => guide::run(&wanted, &PROGRAM),
             Command::Explain(wanted) => explain::run(&wanted),
             Command::Alerts(wanted) => alerts::run(&args.connection, &wanted, run).await,
         }

@@ -5,8 +5,7 @@ use netprobe::Kind;
 use observation::Mesh;
 use plugin::Spinner;
 use probe::ProbeRun;
-
-use crate::pod_to_pod::run_plan;
+use session::mesh::run_plan;
 
 /// Measures the pairs of the mesh in these ways; `None` where there are none.
 pub(crate) async fn measure(

@@ -15,11 +15,10 @@ use report::{Observed, Subject};
 
 use crate::egress::Facts;
 use crate::external::{self, Ask};
-use crate::inside::{self, Own};
-use crate::look::Look;
-use crate::session::{NodeChoice, Session};
-use crate::tries::{Probers, joined, try_all};
 use end::{End, parse};
+use session::inside::{self, Own};
+use session::tries::{Probers, joined, try_all};
+use session::{Look, NodeChoice, Session};
 
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct PathArgs {

@@ -7,10 +7,9 @@ use cluster::ConnectionArgs;
 use observation::{Observation, Place, Reach, Topic};
 use plugin::{Failure, Run};
 
-use crate::look::Look;
 use crate::measured::{measure, trains};
-use crate::session::Session;
-use crate::tries::{pod_places, try_all};
+use session::tries::{pod_places, try_all};
+use session::{Look, Session};
 
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct PerfArgs {

@@ -12,11 +12,7 @@ use checks::JudgeOptions;
 use cluster::ConnectionArgs;
 use observation::{Observation, PolicyEnd, PolicyQuestion};
 use plugin::{Failure, OutputArgs, Run};
-
-use crate::args::{self, ProbePods};
-use crate::bundle;
-use crate::look::tell;
-use crate::session::{Session, tool};
+use session::{FailOn, ProbePods, Session, bundle, tell, tool};
 
 use self::ends::Port;
 
@@ -47,7 +43,7 @@ pub(crate) struct PolicyArgs {
     live: bool,
     /// What counts as a failure for the exit status.
     #[arg(long, value_enum, default_value = "error", value_name = "SEVERITY")]
-    fail_on: args::FailOn,
+    fail_on: FailOn,
     /// Also write everything that was seen to this file; --from-bundle reads it.
     #[arg(long, value_name = "FILE")]
     save_bundle: Option<PathBuf>,

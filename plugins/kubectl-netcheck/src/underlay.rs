@@ -6,8 +6,7 @@ use checks::{ReachOptions, ReachPlan, assemble};
 use observation::{Attempt, Node, SourceState, Underlay};
 use plugin::Spinner;
 use probe::ProbeRun;
-
-use crate::tries::{execute_all, given, host_places, pod_places, try_all};
+use session::tries::{execute_all, given, host_places, pod_places, try_all};
 
 /// What a node tries of another is one packet there and one back; a second try takes place only where that failed.
 fn options(base: &ReachOptions, ports: (u16, u16)) -> ReachOptions {

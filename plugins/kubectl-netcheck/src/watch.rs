@@ -13,11 +13,9 @@ use plugin::{Failure, OutputFormat, Run};
 use report::ExitStatus;
 use serde_json::json;
 
-use crate::args::duration;
-use crate::look::Look;
-use crate::pod_to_pod::run_mesh;
-use crate::session::Session;
-use crate::tries::{pod_places, try_all};
+use session::mesh::run_mesh;
+use session::tries::{pod_places, try_all};
+use session::{Look, Session, duration};
 
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct WatchArgs {
@@ -78,7 +76,7 @@ pub(crate) async fn run(connection: &ConnectionArgs, wanted: &WatchArgs, run: &R
     };
     let cluster = session.cluster.clone();
     let services = session
-        .observe("reading Services", crate::service::sampled(&cluster, 0))
+        .observe("reading Services", session::services::sampled(&cluster, 0))
         .await?;
     let nodes = session.nodes();
     let is_json = look.output.output == OutputFormat::Json;

@@ -10,7 +10,7 @@ use plugin::Failure;
 use probe::ProbeRun;
 use report::{Gap, GapReason, Observed, Protocol};
 
-use crate::session::{NodeChoice, Session};
+use session::{NodeChoice, Session};
 
 /// An engine that watches policies needs a moment until its rules are there; none of those measured needed more than a few seconds.
 const SETTLING: Duration = Duration::from_secs(20);

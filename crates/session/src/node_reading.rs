@@ -13,21 +13,21 @@ use probe::{NodeTarget, ProbeError, ProbeRun, Tier};
 use report::{Gap, GapReason, Observed};
 
 use crate::args::NodeReading;
-use crate::session::{NodeChoice, Session, phase, select, target};
+use crate::open::{NodeChoice, Session, phase, select, target};
 
 /// What nodes showed, or why none was looked at.
 #[derive(Debug)]
-pub(crate) struct NodesRead {
+pub struct NodesRead {
     /// Whether nodes were to be read.
-    pub(crate) reading: Observed<()>,
+    pub reading: Observed<()>,
     /// By their names.
-    pub(crate) evidence: BTreeMap<String, Observed<NodeEvidence>>,
+    pub evidence: BTreeMap<String, Observed<NodeEvidence>>,
     /// The pods of the nodes, where their networks were to be read.
-    pub(crate) pods: Option<Observed<Vec<NodePod>>>,
+    pub pods: Option<Observed<Vec<NodePod>>>,
 }
 
 /// The tier that the user allows, or why none.
-pub(crate) fn tier(wanted: &NodeReading) -> Observed<Tier> {
+pub fn tier(wanted: &NodeReading) -> Observed<Tier> {
     if wanted.node_access {
         Observed::Seen(Tier::Privileged)
     } else if wanted.host_network {
@@ -48,7 +48,7 @@ pub(crate) fn tier(wanted: &NodeReading) -> Observed<Tier> {
 ///
 /// # Errors
 /// Those of the work, and when the user stopped it.
-pub(crate) async fn around<T>(
+pub async fn around<T>(
     session: &mut Session<'_>,
     choice: NodeChoice<'_>,
     wanted: &NodeReading,

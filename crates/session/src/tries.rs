@@ -12,7 +12,7 @@ use probe::{Executed, ProbeRun};
 use report::Observed;
 
 /// The probe pods that run, as sources.
-pub(crate) fn pod_places(placement: &Placement) -> Vec<ReachPlace> {
+pub fn pod_places(placement: &Placement) -> Vec<ReachPlace> {
     let places = placement.nodes.iter();
     places
         .filter_map(|(node, place)| match place {
@@ -27,7 +27,7 @@ pub(crate) fn pod_places(placement: &Placement) -> Vec<ReachPlace> {
 }
 
 /// The probe pods that run in the network of their nodes, as sources with the addresses of the nodes.
-pub(crate) fn host_places(placement: &Placement, nodes: &[Node]) -> Vec<ReachPlace> {
+pub fn host_places(placement: &Placement, nodes: &[Node]) -> Vec<ReachPlace> {
     let places = placement.nodes.iter();
     places
         .filter_map(|(node, place)| match place {
@@ -42,7 +42,7 @@ pub(crate) fn host_places(placement: &Placement, nodes: &[Node]) -> Vec<ReachPla
 }
 
 /// Both lists as one, or the gap of either.
-pub(crate) fn joined<T>(one: Observed<Vec<T>>, other: Observed<Vec<T>>) -> Observed<Vec<T>> {
+pub fn joined<T>(one: Observed<Vec<T>>, other: Observed<Vec<T>>) -> Observed<Vec<T>> {
     match (one, other) {
         (Observed::Seen(mut one), Observed::Seen(other)) => {
             one.extend(other);
@@ -54,11 +54,11 @@ pub(crate) fn joined<T>(one: Observed<Vec<T>>, other: Observed<Vec<T>>) -> Obser
 
 /// Who runs plans.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Probers<'a> {
+pub struct Probers<'a> {
     /// The probe pods.
-    pub(crate) pods: &'a ProbeRun,
+    pub pods: &'a ProbeRun,
     /// Those that enter the network of a pod of the cluster, and the pod.
-    pub(crate) inside: Option<(&'a ProbeRun, &'a NodePod)>,
+    pub inside: Option<(&'a ProbeRun, &'a NodePod)>,
 }
 
 impl<'a> From<&'a ProbeRun> for Probers<'a> {
@@ -69,7 +69,7 @@ impl<'a> From<&'a ProbeRun> for Probers<'a> {
 
 impl Probers<'_> {
     /// All places to try from.
-    pub(crate) fn places(&self) -> Vec<ReachPlace> {
+    pub fn places(&self) -> Vec<ReachPlace> {
         let mut places = pod_places(self.pods.placement());
         places.extend(self.inside.map(|(_, pod)| ReachPlace {
             source: inside(pod),
@@ -104,7 +104,7 @@ fn inside(pod: &NodePod) -> Source {
 }
 
 /// Runs the plan, all sources at once.
-pub(crate) async fn try_all(
+pub async fn try_all(
     probers: impl Into<Probers<'_>>,
     plan: &ReachPlan,
     spinner: &Spinner,
@@ -117,7 +117,7 @@ pub(crate) async fn try_all(
 }
 
 /// What one agent brought back, as it is judged.
-pub(crate) fn given(executed: Executed) -> SourceAnswers {
+pub fn given(executed: Executed) -> SourceAnswers {
     SourceAnswers {
         answers: executed.answers,
         complete: executed.seen,
@@ -125,7 +125,7 @@ pub(crate) fn given(executed: Executed) -> SourceAnswers {
 }
 
 /// Runs the plan, all sources at once, and returns all that they said.
-pub(crate) async fn execute_all(
+pub async fn execute_all(
     probers: impl Into<Probers<'_>>,
     plan: &ReachPlan,
     spinner: &Spinner,

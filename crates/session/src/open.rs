@@ -13,29 +13,31 @@ use report::{Gap, GapReason, Observed};
 use crate::args::{self, ProbePods};
 
 /// One look at one cluster, from the first request to the observation.
-pub(crate) struct Session<'a> {
+pub struct Session<'a> {
     /// The cluster, for whatever else is to be read.
-    pub(crate) cluster: Cluster,
+    pub cluster: Cluster,
     /// What the API server says of itself.
-    pub(crate) server: Observed<ServerVersion>,
+    pub server: Observed<ServerVersion>,
     /// All nodes, by name.
-    pub(crate) nodes: Observed<Vec<NodeRead>>,
+    pub nodes: Observed<Vec<NodeRead>>,
     /// How probe pods are made. May be changed until [`Session::with_pods`].
-    pub(crate) options: ProbeOptions,
+    pub options: ProbeOptions,
     /// Says what is under way.
-    pub(crate) spinner: Spinner,
-    pub(crate) run: &'a Run,
+    pub spinner: Spinner,
+    /// The program that runs, and whether the user stopped it.
+    pub run: &'a Run,
     taken_at: String,
-    pub(crate) phases: Vec<Phase>,
+    /// What took how long so far.
+    pub phases: Vec<Phase>,
 }
 
 /// The nodes that a user wants to probe.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct NodeChoice<'a> {
+pub struct NodeChoice<'a> {
     /// By name; empty for all.
-    pub(crate) names: &'a [String],
+    pub names: &'a [String],
     /// By labels, as in `kubectl get nodes -l`.
-    pub(crate) selector: Option<&'a str>,
+    pub selector: Option<&'a str>,
 }
 
 impl<'a> Session<'a> {
@@ -44,14 +46,14 @@ impl<'a> Session<'a> {
     /// # Errors
     /// When there is no way to the cluster, when the probe options cannot be understood, and when the user stopped it.
     /// That nodes may not be read is no error, but a gap.
-    pub(crate) async fn open(
+    pub async fn open(
         connection: &ConnectionArgs,
         pods: &ProbePods,
         output: &OutputArgs,
         run: &'a Run,
     ) -> Result<Self, Failure> {
         let spinner = Spinner::new(output.progress_on_stderr());
-        let options = probe_options(pods)?;
+        let options = probe_options(run.program.plugin, pods)?;
         let taken_at = jiff::Timestamp::now().to_string();
         let began = Instant::now();
         let identity = Identity::new(run.program.binary, run.program.version);
@@ -76,11 +78,7 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// When the user stopped it.
-    pub(crate) async fn observe<T>(
-        &mut self,
-        what: &str,
-        reads: impl Future<Output = T>,
-    ) -> Result<T, Failure> {
+    pub async fn observe<T>(&mut self, what: &str, reads: impl Future<Output = T>) -> Result<T, Failure> {
         self.spinner.say(what);
         let began = Instant::now();
         let value = uninterrupted(self.run, reads).await?;
@@ -93,7 +91,7 @@ impl<'a> Session<'a> {
     }
 
     /// The nodes, as an observation holds them; none where they could not be read.
-    pub(crate) fn nodes(&self) -> Vec<Node> {
+    pub fn nodes(&self) -> Vec<Node> {
         let reads = self.nodes.seen().into_iter().flatten();
         reads.map(|read| read.node.clone()).collect()
     }
@@ -103,7 +101,7 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// When the choice matches no node, and when the user stopped it.
-    pub(crate) async fn with_pods<T>(
+    pub async fn with_pods<T>(
         &mut self,
         choice: NodeChoice<'_>,
         work: impl AsyncFnOnce(&ProbeRun, &Spinner) -> T,
@@ -154,7 +152,7 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// As [`Session::with_pods`].
-    pub(crate) async fn with_host_pods<T>(
+    pub async fn with_host_pods<T>(
         &mut self,
         choice: NodeChoice<'_>,
         work: impl AsyncFnOnce(&ProbeRun, &Spinner) -> T,
@@ -170,7 +168,7 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// When the server warned and warnings are errors.
-    pub(crate) fn finish(self, placement: Option<Placement>) -> Result<Observation, Failure> {
+    pub fn finish(self, placement: Option<Placement>) -> Result<Observation, Failure> {
         self.spinner.clear();
         self.cluster.check_warnings()?;
         let usage = self.cluster.usage();
@@ -202,7 +200,7 @@ impl<'a> Session<'a> {
 }
 
 /// The program, as reports and bundles name it.
-pub(crate) fn tool(run: &Run) -> String {
+pub fn tool(run: &Run) -> String {
     format!("{} v{}", run.program.binary, run.program.version)
 }
 
@@ -300,8 +298,8 @@ fn left_out(
     placement
 }
 
-fn probe_options(pods: &ProbePods) -> Result<ProbeOptions, Failure> {
-    let mut options = ProbeOptions::new("netcheck");
+fn probe_options(plugin: &'static str, pods: &ProbePods) -> Result<ProbeOptions, Failure> {
+    let mut options = ProbeOptions::new(plugin);
     options.probe_namespace.clone_from(&pods.probe_namespace);
     options.image.clone_from(&pods.image);
     options.image_pull_secret.clone_from(&pods.image_pull_secret);

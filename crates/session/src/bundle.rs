@@ -7,7 +7,7 @@ use observation::Observation;
 use plugin::Failure;
 
 /// Reads a bundle; `-` is standard input.
-pub(crate) fn read(path: &Path) -> Result<Observation, Failure> {
+pub fn read(path: &Path) -> Result<Observation, Failure> {
     let named =
         |error: &dyn std::fmt::Display| Failure::new(format!("error: bundle {}: {error}", path.display()));
     let mut text = String::new();
@@ -24,7 +24,7 @@ pub(crate) fn read(path: &Path) -> Result<Observation, Failure> {
 }
 
 /// Writes a bundle, whole or not at all: what was there before stays when the disk is full.
-pub(crate) fn write(path: &Path, observation: &Observation) -> Result<(), Failure> {
+pub fn write(path: &Path, observation: &Observation) -> Result<(), Failure> {
     let named = |error: &dyn std::fmt::Display| {
         Failure::new(format!(
             "error: could not write bundle {}: {error}",

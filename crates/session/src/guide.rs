@@ -1,19 +1,17 @@
-//! `kubectl netcheck checks`: what there is to check, and what is behind an id. Needs no cluster.
+//! The subcommand `checks`: what there is to check, and what is behind an id. Needs no cluster.
 
 use std::fmt::Write as _;
 
 use checks::{Guide, Status, coverage, guide};
-use plugin::{Failure, OutputArgs, OutputFormat};
+use plugin::{Failure, OutputArgs, OutputFormat, Program};
 use serde_json::{Value, json};
-
-use crate::args::{Args, Command};
 
 /// Columns of an explanation, where the terminal's are not known.
 const WIDTH: usize = 100;
 
 /// The same questions as flags, for whoever looks for them there.
 #[derive(clap::Args, Clone, Debug, Default)]
-pub(crate) struct GuideFlags {
+pub struct GuideFlags {
     /// List the checks and end; as the command `checks`.
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", action = clap::ArgAction::Set, hide_default_value = true, hide_possible_values = true)]
     list_checks: bool,
@@ -22,8 +20,9 @@ pub(crate) struct GuideFlags {
     explain_check: Option<String>,
 }
 
+/// What the subcommand `checks` is asked.
 #[derive(clap::Args, Clone, Debug, Default)]
-pub(crate) struct Checks {
+pub struct Checks {
     /// Explain these instead of listing all; an id as it stands in reports.
     #[arg(value_name = "ID")]
     ids: Vec<String>,
@@ -34,32 +33,41 @@ pub(crate) struct Checks {
     output: OutputArgs,
 }
 
-/// The command that was typed, or the one that stands behind a flag.
+/// The command that was typed, or the one that stands behind a flag, or `usual` where nothing was typed.
 ///
 /// # Errors
 /// When there are both.
-pub(crate) fn command(typed: Option<Command>, flags: GuideFlags) -> Result<Command, Failure> {
-    let see = "See 'kubectl netcheck --help' for usage.";
+pub fn command<C>(
+    typed: Option<C>,
+    flags: GuideFlags,
+    program: &Program,
+    checks: impl FnOnce(Checks) -> C,
+    usual: impl FnOnce() -> Result<C, Failure>,
+) -> Result<C, Failure> {
     let asks = flags.list_checks || flags.explain_check.is_some();
     match (typed, asks) {
         (Some(command), false) => Ok(command),
-        (None, true) => Ok(Command::Checks(Checks {
+        (None, true) => Ok(checks(Checks {
             ids: flags.explain_check.into_iter().collect(),
             ..Checks::default()
         })),
         (Some(_), true) => Err(Failure::new(format!(
-            "error: --list-checks and --explain-check stand alone, without a command\n{see}"
+            "error: --list-checks and --explain-check stand alone, without a command\nSee 'kubectl {} --help' for usage.",
+            program.plugin
         ))),
-        (None, false) => Ok(Args::diagnose()),
+        (None, false) => usual(),
     }
 }
 
 /// Runs the subcommand and returns its exit status.
-pub(crate) fn run(wanted: &Checks) -> Result<u8, Failure> {
+pub fn run(wanted: &Checks, program: &Program) -> Result<u8, Failure> {
     let mut guides = Vec::new();
     for id in &wanted.ids {
         let guide = guide(id).map_err(|error| {
-            Failure::of(&error).with_hint(Some("`kubectl netcheck checks --all` lists every id".to_owned()))
+            Failure::of(&error).with_hint(Some(format!(
+                "`kubectl {} checks --all` lists every id",
+                program.plugin
+            )))
         })?;
         guides.push(guide);
     }
@@ -151,20 +159,30 @@ fn document(guides: &[Guide]) -> Value {
 mod tests {
     use super::*;
 
+    const PROGRAM: Program = Program {
+        binary: "kubectl-netcheck",
+        plugin: "netcheck",
+        version: "0.0.0",
+        cleanup_command: "kubectl netcheck cleanup",
+    };
+
     #[test]
     fn a_flag_stands_for_the_command() {
         let flags = GuideFlags {
             explain_check: Some("net-mtu".into()),
             ..GuideFlags::default()
         };
-        let command = command(None, flags).expect("a command");
-        assert!(matches!(command, Command::Checks(checks) if checks.ids == ["net-mtu"]));
-    }
-
-    #[test]
-    fn without_a_command_everything_that_applies_is_looked_at() {
-        let command = command(None, GuideFlags::default());
-        assert!(matches!(command, Ok(Command::Diagnose(_))));
+        let checks =
+            command(None, flags.clone(), &PROGRAM, |checks| checks, || unreachable!()).expect("a command");
+        assert_eq!(checks.ids, ["net-mtu"]);
+        let both = command(
+            Some(Checks::default()),
+            flags,
+            &PROGRAM,
+            |checks| checks,
+            || unreachable!(),
+        );
+        assert!(both.is_err());
     }
 
     #[test]

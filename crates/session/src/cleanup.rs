@@ -1,4 +1,4 @@
-//! `kubectl netcheck cleanup`: what dead runs left, found and removed.
+//! The subcommand `cleanup`: what dead runs left, found and removed.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ use crate::args::Cleanup;
 
 /// Runs the subcommand and returns its exit status: 1 when something could not be removed, 3 when not every place could
 /// be looked at.
-pub(crate) async fn run(connection: &ConnectionArgs, wanted: &Cleanup, run: &Run) -> Result<u8, Failure> {
+pub async fn run(connection: &ConnectionArgs, wanted: &Cleanup, run: &Run) -> Result<u8, Failure> {
     let spinner = Spinner::new(wanted.output.progress_on_stderr());
     let cluster = Cluster::connect(
         connection,

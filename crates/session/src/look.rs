@@ -10,38 +10,40 @@ use report::Report;
 
 use crate::args::{FailOn, ProbePods, duration};
 use crate::bundle;
-use crate::session::{NodeChoice, tool};
+use crate::open::{NodeChoice, tool};
 
 /// From where to look, and what to do with what was seen.
 #[derive(clap::Args, Clone, Debug)]
-pub(crate) struct Look {
+pub struct Look {
     /// Only these nodes; may be repeated.
     #[arg(long = "node", visible_alias = "from-node", value_name = "NAME")]
-    pub(crate) nodes: Vec<String>,
+    pub nodes: Vec<String>,
     /// Only nodes with these labels, as in kubectl get nodes -l.
     #[arg(short = 'l', long, value_name = "SELECTOR")]
-    pub(crate) selector: Option<String>,
+    pub selector: Option<String>,
     /// How long one try may take. Below 4s an unresolved neighbour looks like silence.
     #[arg(long, default_value = "4s", value_name = "DURATION", value_parser = duration)]
-    pub(crate) timeout: Duration,
+    pub timeout: Duration,
     /// What counts as a failure for the exit status.
     #[arg(long, value_enum, default_value = "error", value_name = "SEVERITY")]
-    pub(crate) fail_on: FailOn,
+    pub fail_on: FailOn,
     /// Also write everything that was seen to this file; --from-bundle reads it.
     #[arg(long, value_name = "FILE")]
-    pub(crate) save_bundle: Option<PathBuf>,
+    pub save_bundle: Option<PathBuf>,
     /// Judge what an earlier run saw, without a cluster. `-` reads standard input.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["save_bundle", "nodes", "selector"])]
-    pub(crate) from_bundle: Option<PathBuf>,
+    pub from_bundle: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) pods: ProbePods,
+    /// How probe pods are made.
+    pub pods: ProbePods,
     #[command(flatten)]
-    pub(crate) output: OutputArgs,
+    /// How the report is printed.
+    pub output: OutputArgs,
 }
 
 impl Look {
     /// The nodes to try from.
-    pub(crate) fn choice(&self) -> NodeChoice<'_> {
+    pub fn choice(&self) -> NodeChoice<'_> {
         NodeChoice {
             names: &self.nodes,
             selector: self.selector.as_deref(),
@@ -49,7 +51,7 @@ impl Look {
     }
 
     /// How long one try may take, in milliseconds.
-    pub(crate) fn timeout_ms(&self) -> u64 {
+    pub fn timeout_ms(&self) -> u64 {
         u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX)
     }
 
@@ -58,7 +60,7 @@ impl Look {
     ///
     /// # Errors
     /// When there is no observation, or nothing can be written.
-    pub(crate) async fn conclude(
+    pub async fn conclude(
         &self,
         command: &str,
         run: &Run,
@@ -72,7 +74,7 @@ impl Look {
     ///
     /// # Errors
     /// As [`Look::conclude`].
-    pub(crate) async fn conclude_selected(
+    pub async fn conclude_selected(
         &self,
         command: &str,
         selection: &Selection,
@@ -99,7 +101,7 @@ impl Look {
 ///
 /// # Errors
 /// When it cannot be written.
-pub(crate) fn tell(report: &Report, output: &OutputArgs, fail_on: FailOn) -> Result<u8, Failure> {
+pub fn tell(report: &Report, output: &OutputArgs, fail_on: FailOn) -> Result<u8, Failure> {
     let fail_on = fail_on.into();
     plugin::print(report, output, fail_on)?;
     Ok(report.exit_status(fail_on).into())

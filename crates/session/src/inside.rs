@@ -8,12 +8,12 @@ use report::{Gap, GapReason, Observed};
 
 use crate::args::NodeReading;
 use crate::node_reading::{self, NodesRead};
-use crate::session::{NodeChoice, Session};
+use crate::open::{NodeChoice, Session};
 use crate::tries::Probers;
 
 /// From which pod to try as well.
 #[derive(clap::Args, Clone, Debug)]
-pub(crate) struct FromPod {
+pub struct FromPod {
     /// Also try from within this pod, as pod/NAME in the namespace of -n: with its addresses, its routes, and the policies that
     /// select it. Takes --node-access.
     #[arg(long = "from", value_name = "pod/NAME")]
@@ -25,25 +25,28 @@ pub(crate) struct FromPod {
 
 /// A pod of the user's.
 #[derive(Clone, Debug)]
-pub(crate) struct Own {
-    pub(crate) namespace: String,
-    pub(crate) name: String,
+pub struct Own {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
     /// Where it runs.
-    pub(crate) node: String,
+    pub node: String,
     /// As it was read.
-    pub(crate) pod: PathPod,
+    pub pod: PathPod,
 }
 
 /// What came of the work.
 #[derive(Debug)]
-pub(crate) struct Tried<T> {
-    pub(crate) placement: Placement,
+pub struct Tried<T> {
+    /// Where the probe pods were.
+    pub placement: Placement,
     /// `None` where nothing could be tried.
-    pub(crate) value: Option<T>,
+    pub value: Option<T>,
     /// Whether the pod's network could be tried from.
-    pub(crate) is_inside: bool,
+    pub is_inside: bool,
     /// What nodes showed, where they were to be read.
-    pub(crate) read: Option<NodesRead>,
+    pub read: Option<NodesRead>,
 }
 
 impl FromPod {
@@ -51,7 +54,7 @@ impl FromPod {
     ///
     /// # Errors
     /// When it is not named as a pod, does not exist, runs nowhere, or a privileged pod is not allowed.
-    pub(crate) async fn find(&self, cluster: &Cluster) -> Result<Option<Own>, Failure> {
+    pub async fn find(&self, cluster: &Cluster) -> Result<Option<Own>, Failure> {
         let Some(text) = &self.from else { return Ok(None) };
         let name = ["pod/", "pods/", "po/"]
             .iter()
@@ -84,7 +87,7 @@ impl Own {
     ///
     /// # Errors
     /// When it cannot be read, does not exist, or runs nowhere.
-    pub(crate) async fn read(cluster: &Cluster, namespace: &str, name: &str) -> Result<Self, Failure> {
+    pub async fn read(cluster: &Cluster, namespace: &str, name: &str) -> Result<Self, Failure> {
         let pod = pod(cluster, namespace, name).await?;
         let node = pod
             .node
@@ -131,7 +134,7 @@ impl Own {
 ///
 /// # Errors
 /// When it cannot be read, or does not exist.
-pub(crate) async fn pod(cluster: &Cluster, namespace: &str, name: &str) -> Result<PathPod, Failure> {
+pub async fn pod(cluster: &Cluster, namespace: &str, name: &str) -> Result<PathPod, Failure> {
     match cluster.path_pods(namespace, name).await {
         Observed::Unseen(gap) => {
             Err(Failure::new(format!("error: {}: {}", gap.what, gap.message)).with_hint(gap.hint))
@@ -148,7 +151,7 @@ pub(crate) async fn pod(cluster: &Cluster, namespace: &str, name: &str) -> Resul
 ///
 /// # Errors
 /// As [`Session::with_pods`].
-pub(crate) async fn with_own<T>(
+pub async fn with_own<T>(
     session: &mut Session<'_>,
     choice: NodeChoice<'_>,
     nodes_read: Option<NodeChoice<'_>>,
@@ -190,7 +193,7 @@ pub(crate) async fn with_own<T>(
 ///
 /// # Errors
 /// As [`with_own`].
-pub(crate) async fn with_from<T>(
+pub async fn with_from<T>(
     session: &mut Session<'_>,
     choice: NodeChoice<'_>,
     own: Option<&Own>,
@@ -205,7 +208,7 @@ pub(crate) async fn with_from<T>(
 }
 
 /// Notes in an observation what was read of nodes, and in its tries the pod that was tried from.
-pub(crate) fn note(
+pub fn note(
     observation: &mut Observation,
     reach: &mut Reach,
     read: Option<NodesRead>,

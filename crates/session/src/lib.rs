@@ -1,0 +1,18 @@
+//! What the subcommands of all plugins do with a cluster: the flags of a look, a session of probe pods, what nodes show, tries
+//! from all places at once, and the end of it as a bundle and a report.
+
+mod args;
+pub mod bundle;
+pub mod cleanup;
+pub mod guide;
+pub mod inside;
+mod look;
+pub mod mesh;
+pub mod node_reading;
+mod open;
+pub mod services;
+pub mod tries;
+
+pub use args::{Cleanup, EXIT_STATUS, FailOn, NodeReading, ProbePods, duration};
+pub use look::{Look, tell};
+pub use open::{NodeChoice, Session, tool};
