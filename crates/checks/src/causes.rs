@@ -44,6 +44,20 @@ const SILENCING: &[&str] = &[
 /// names away that nearly everything begins with.
 const MISTAKES: &[&str] = &["net-pol-dash", "net-pol-hostnet", "net-pol-dns", "cni-nopolicy"];
 
+/// Reasons why nothing behind a Service gets traffic, the one that a repair begins with first: of several of one Service the others
+/// follow from it, or cannot be told before it is repaired.
+const NOTHING_BEHIND: &[&str] = &[
+    "ep-sel-near",
+    "ep-sel",
+    "ep-ready",
+    "ep-tport-name",
+    "ep-slice-stale",
+    "ep-mirror",
+    "ep-slice-foreign",
+    "ep-slice-portname",
+    "ep-empty",
+];
+
 /// Whether only probes say it: what a command shows again was read.
 fn is_measured(finding: &Finding) -> bool {
     let by_probe = |evidence: &report::Evidence| matches!(evidence.from, report::Origin::Probe { .. });
@@ -222,6 +236,10 @@ fn accounts_for(cause: &Candidate<'_>, candidate: &Candidate<'_>, is_new: bool) 
     if lower.explains.contains(&higher.id) && lower.subject == higher.subject {
         return true;
     }
+    let is_behind = |finding: &Finding| NOTHING_BEHIND.contains(&finding.id.as_str());
+    if is_behind(lower) && is_behind(higher) && lower.subject == higher.subject {
+        return true;
+    }
     let is_same_node = lower.subject == higher.subject;
     if is_same_node
         && !is_measured(lower)
@@ -329,6 +347,16 @@ fn confidence(cause: &Candidate<'_>) -> Confidence {
 
 /// What shows that a repair worked.
 fn verify(cause: &Candidate<'_>) -> String {
+    if let Subject::Object {
+        kind,
+        name,
+        namespace: Some(namespace),
+    } = &cause.finding.subject
+        && kind == "service"
+        && cause.finding.id.starts_with("ep-")
+    {
+        return format!("kubectl epcheck svc {} -n {}", word(name), word(namespace));
+    }
     match cause.layer {
         Layer::Service => "kubectl netcheck service".to_owned(),
         Layer::Egress => "kubectl netcheck egress".to_owned(),

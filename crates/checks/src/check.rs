@@ -5,6 +5,7 @@ use report::{Finding, Gap, GapReason, Subject};
 use crate::cni;
 use crate::control;
 use crate::egress;
+use crate::endpoints;
 use crate::node;
 use crate::path;
 use crate::pod;
@@ -219,6 +220,27 @@ pub const CHECKS: &[&Check] = &[
     &control::net_kubelet::CHECK,
     &control::net_webhook::CHECK,
     &control::net_apisvc::CHECK,
+    &endpoints::ep_notfound::CHECK,
+    &endpoints::ep_sel_near::CHECK,
+    &endpoints::ep_sel::CHECK,
+    &endpoints::ep_ready::CHECK,
+    &endpoints::ep_tport_name::CHECK,
+    &endpoints::ep_port::CHECK,
+    &endpoints::ep_slice_stale::CHECK,
+    &endpoints::ep_mirror::CHECK,
+    &endpoints::ep_slice_foreign::CHECK,
+    &endpoints::ep_slice_portname::CHECK,
+    &endpoints::ep_empty::CHECK,
+    &endpoints::ep_extname::CHECK,
+    &endpoints::ep_headless::CHECK,
+    &endpoints::ep_dual::CHECK,
+    &endpoints::ep_sel_wide::CHECK,
+    &endpoints::ep_etp_local::CHECK,
+    &endpoints::ep_itp_local::CHECK,
+    &endpoints::ep_lb::CHECK,
+    &endpoints::ep_lb_pending::CHECK,
+    &endpoints::ep_proxyname::CHECK,
+    &endpoints::ep_pnra::CHECK,
     &policy::net_pol_defaultdeny::CHECK,
     &policy::net_pol_svcport::CHECK,
     &policy::net_pol_port::CHECK,

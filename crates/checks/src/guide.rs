@@ -70,6 +70,9 @@ pub fn guide(id: &str) -> Result<Guide, UnknownId> {
     Ok(Guide {
         id: row.id,
         command: match status {
+            Status::Check if check.is_some_and(|check| check.needs.contains(&Need::Backends)) => {
+                row.command()
+            }
             Status::Check => "kubectl netcheck",
             Status::Text | Status::Lint | Status::Held(_) | Status::NotYet(_) => row.command(),
         },

@@ -10,6 +10,7 @@ mod cni;
 mod control;
 mod coverage;
 mod egress;
+mod endpoints;
 mod firewall;
 mod fold;
 mod guide;
@@ -43,6 +44,7 @@ mod view;
 
 pub use check::{Breaks, CHECKS, Check, Judgement, Need, Selection};
 pub use coverage::{Row, Status, coverage, document as coverage_document, row};
+pub use endpoints::wanted_second_look;
 pub use fold::{SourceAnswers, fold};
 pub use guide::{Guide, UnknownId, guide};
 pub use judge::{JudgeOptions, judge, judge_selected};

@@ -7,6 +7,7 @@ use observation::{Cell, Node, Observation, Place, ProbePod};
 use report::{CellState, Family, Gap, GapReason, Observed, Protocol};
 
 use crate::check::Judgement;
+use crate::endpoints;
 use crate::firewall::Firewall;
 use crate::localise::{Fault, localise};
 use crate::nodes::Nodes;
@@ -37,6 +38,8 @@ pub struct View<'a> {
     pub(crate) faults: Vec<Fault>,
     /// Policies; `None` when they were not asked about.
     pub(crate) scene: Option<Scene<'a>>,
+    /// Services and what stands behind them; `None` when they were not asked about.
+    pub(crate) backends: Option<endpoints::Scene<'a>>,
     /// What was read of nodes, or the judgement of every check that needs it.
     pub(crate) read_nodes: Result<Nodes<'a>, Judgement>,
     /// The packet rules of the nodes that were read.
@@ -52,6 +55,7 @@ impl<'a> View<'a> {
             entries: entries(observation),
             faults: Vec::new(),
             scene: Scene::of(observation),
+            backends: endpoints::Scene::of(observation),
             read_nodes: Nodes::of(observation),
             firewalls: Firewall::all(observation),
             probing_gaps: Vec::new(),
@@ -64,7 +68,8 @@ impl<'a> View<'a> {
     /// Whether a mesh was asked for at all. Probe pods may be there for something else.
     pub(crate) fn is_wanted(&self) -> bool {
         let observation = self.observation;
-        let is_other = observation.reach.is_some() || observation.policy.is_some();
+        let is_other =
+            observation.reach.is_some() || observation.policy.is_some() || observation.backends.is_some();
         observation.mesh.is_some() || (observation.placement.is_some() && !is_other)
     }
 

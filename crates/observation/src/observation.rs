@@ -51,7 +51,7 @@ pub struct Observation {
     pub policy: Option<PolicyFacts>,
     /// Services and what stands behind them, or `None` when they were not asked about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub backends: Option<Backends>,
+    pub backends: Option<Box<Backends>>,
     /// What the run cost.
     pub stats: Stats,
 }

@@ -23,6 +23,8 @@ pub enum Need {
     ControlPlane,
     /// NetworkPolicies, and the pods that they select.
     Policies,
+    /// Services and what stands behind them, as the API has it.
+    Backends,
 }
 
 impl Need {
@@ -36,6 +38,7 @@ impl Need {
             Self::Egress => "egress",
             Self::ControlPlane => "control plane",
             Self::Policies => "policies",
+            Self::Backends => "Services and their pods",
         }
     }
 }

@@ -18,6 +18,15 @@ pub(super) fn answer(
         .max()
         .unwrap_or(Verdict::Skipped);
     if !view.is_wanted()
+        && let Some(scene) = &view.backends
+    {
+        let answer = crate::endpoints::answer(scene, verdict, &list(findings, Severity::Warning));
+        return answer.unwrap_or_else(|| match causes {
+            [] => list(findings, Severity::Error),
+            causes => first(causes),
+        });
+    }
+    if !view.is_wanted()
         && let Some(reach) = &view.observation.reach
     {
         let answer = crate::tries::answer(reach, verdict, &list(findings, Severity::Warning));

@@ -1,0 +1,44 @@
+//! Checks of Services by what the API says of them and of what stands behind them. One file each, named as the check.
+//!
+//! Nothing here was tried. Where a Service has no endpoint, one check names the reason, and its finding accounts for the rest.
+
+mod answer;
+mod case;
+mod expected;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod lack;
+mod lint;
+mod local;
+#[cfg(test)]
+mod properties;
+mod scene;
+mod stale;
+mod time;
+mod words;
+
+pub(crate) mod ep_dual;
+pub(crate) mod ep_empty;
+pub(crate) mod ep_etp_local;
+pub(crate) mod ep_extname;
+pub(crate) mod ep_headless;
+pub(crate) mod ep_itp_local;
+pub(crate) mod ep_lb;
+pub(crate) mod ep_lb_pending;
+pub(crate) mod ep_mirror;
+pub(crate) mod ep_notfound;
+pub(crate) mod ep_pnra;
+pub(crate) mod ep_port;
+pub(crate) mod ep_proxyname;
+pub(crate) mod ep_ready;
+pub(crate) mod ep_sel;
+pub(crate) mod ep_sel_near;
+pub(crate) mod ep_sel_wide;
+pub(crate) mod ep_slice_foreign;
+pub(crate) mod ep_slice_portname;
+pub(crate) mod ep_slice_stale;
+pub(crate) mod ep_tport_name;
+
+pub(crate) use answer::answer;
+pub(crate) use scene::Scene;
+pub use stale::wanted_second_look;
