@@ -3,6 +3,8 @@
 mod around;
 mod caller;
 mod pod;
+#[cfg(test)]
+mod tests;
 mod workload;
 
 use std::collections::BTreeSet;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use report::{Observed, Subject};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{EndpointSlice, PolicyPort, Service};
 
@@ -97,6 +97,7 @@ pub struct BackendPod {
     /// `status.phase`, as `Running`.
     pub phase: String,
     /// `status.podIPs`.
+    #[serde(deserialize_with = "exact")]
     pub addresses: Vec<IpAddr>,
     /// `spec.nodeName`; `None` while it is not scheduled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -113,6 +114,7 @@ pub struct BackendPod {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pending_gates: Vec<String>,
     /// Its containers and sidecars.
+    #[serde(deserialize_with = "exact")]
     pub containers: Vec<BackendContainer>,
 }
 
@@ -141,7 +143,7 @@ pub struct BackendContainer {
     /// `image`.
     pub image: String,
     /// `ports`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "exact")]
     pub ports: Vec<PolicyPort>,
     /// Whether it has a `readinessProbe`.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -261,4 +263,16 @@ pub(crate) fn is_false(value: &bool) -> bool {
 )]
 fn is_zero(value: &u32) -> bool {
     *value == 0
+}
+
+/// A list without room for more: there are hundreds of thousands of short ones in a large cluster, and a list that grows while it is
+/// read has room for four.
+pub(crate) fn exact<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let mut items = Vec::deserialize(deserializer)?;
+    items.shrink_to_fit();
+    Ok(items)
 }

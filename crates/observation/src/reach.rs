@@ -384,6 +384,7 @@ pub struct EndpointSlice {
     /// `ports`.
     pub ports: Vec<SlicePort>,
     /// `endpoints`.
+    #[serde(deserialize_with = "crate::backends::exact")]
     pub endpoints: Vec<Endpoint>,
     /// The label `endpointslice.kubernetes.io/managed-by`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -411,6 +412,7 @@ pub struct SlicePort {
 #[serde(rename_all = "camelCase")]
 pub struct Endpoint {
     /// `addresses`, as far as they are addresses.
+    #[serde(deserialize_with = "crate::backends::exact")]
     pub addresses: Vec<IpAddr>,
     /// `conditions.ready`; an absent condition counts as true, as the API says.
     pub ready: bool,

@@ -87,6 +87,7 @@ const LAYERS: &[(&str, Layer)] = &[
     ("ep-extname", Layer::Service),
     ("ep-lb", Layer::Service),
     ("ep-lb-pending", Layer::Service),
+    ("ep-np-range", Layer::Service),
     ("ep-proxyname", Layer::Service),
     ("net-brnf", Layer::Service),
     ("net-hairpin", Layer::Service),

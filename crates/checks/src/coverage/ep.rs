@@ -2,7 +2,8 @@
 
 use super::{Row, made, wanted};
 
-const PLUGIN: &str = "needs epcheck, which does not exist yet";
+const SOCKETS: &str = "needs the listening sockets of every node";
+const SHARES: &str = "needs how many connections each endpoint gets";
 const LIVE: &str = "needs epcheck, and connections to the endpoints themselves";
 const PROXY: &str = "needs epcheck, and kube-proxy's pods, configuration or metrics";
 const RULES: &str = "needs epcheck, and the packet rules of every node compared with what the API asks for";
@@ -10,8 +11,8 @@ const TRACKED: &str = "needs epcheck, and the connection-tracking entries of nod
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Row] = &[
-    wanted("ep-pipeline", "from Service to packet rule, the first stage that disagrees", PLUGIN),
-    wanted("ep-spec", "all that defines a Service on one screen", PLUGIN),
+    made("ep-pipeline", "from Service to packet rule, the first stage that disagrees"),
+    made("ep-spec", "all that defines a Service on one screen"),
     made("ep-notfound", "the Service exists in that namespace"),
     made("ep-empty", "a Service has a ready endpoint"),
     made("ep-sel", "the selector matches pods"),
@@ -30,22 +31,22 @@ pub(super) const ROWS: &[Row] = &[
     made("ep-mirror", "Endpoints made by hand are mirrored into slices"),
     made("ep-extname", "an ExternalName points to a name that exists"),
     made("ep-headless", "a headless Service and its StatefulSet belong together"),
-    wanted("ep-np-range", "a nodePort lies in the range that the API server allows", PLUGIN),
-    wanted("ep-np-clash", "nothing else holds a nodePort's number on a node", PLUGIN),
+    made("ep-np-range", "a nodePort lies in the range that the API server allows"),
+    wanted("ep-np-clash", "nothing else holds a nodePort's number on a node", SOCKETS),
     made("ep-etp-local", "nodes that outside traffic reaches have an endpoint of their own, where it must be"),
     made("ep-itp-local", "nodes with clients have an endpoint of their own, where it must be"),
-    wanted("ep-aff", "clients that stick to an endpoint are told apart", PLUGIN),
+    wanted("ep-aff", "clients that stick to an endpoint are told apart", SHARES),
     made("ep-dual", "a Service has both address families where it asks for them"),
-    wanted("ep-topo", "hints keep traffic within a zone without starving one", PLUGIN),
+    made("ep-topo", "hints keep traffic within a zone without starving one"),
     made("ep-proxyname", "kube-proxy is not told to ignore a Service"),
     wanted("ep-extip", "external addresses lead to nodes that know them", RULES),
-    wanted("ep-noprobe", "backends behind a Service say when they are ready", PLUGIN),
-    wanted("ep-naming", "Services and ports have names that DNS allows", PLUGIN),
-    wanted("ep-deps", "who calls a Service", PLUGIN),
+    made("ep-noprobe", "backends behind a Service say when they are ready"),
+    made("ep-naming", "Services and ports have names that DNS allows"),
+    made("ep-deps", "who calls a Service"),
     made("ep-lb", "somebody is in charge of a load balancer"),
     made("ep-lb-pending", "a load balancer gets its address"),
-    wanted("ep-lb-src", "which clients a load balancer turns away", PLUGIN),
-    wanted("ep-lb-cloud", "where to look at the provider", PLUGIN),
+    made("ep-lb-src", "which clients a load balancer turns away"),
+    made("ep-lb-cloud", "where to look at the provider"),
     wanted("ep-kp-ds", "kube-proxy runs on every node, or what replaces it", PROXY),
     wanted("ep-kp-log", "what kube-proxy's logs say", PROXY),
     wanted("ep-kp-mode", "all sources agree on kube-proxy's mode", PROXY),
