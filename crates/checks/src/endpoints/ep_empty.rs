@@ -1,9 +1,10 @@
-use report::{Evidence, Finding, Severity};
+use report::{Evidence, Finding, Gap, GapReason, Severity};
 
 use super::case::Case;
 use super::lack::Lack;
 use super::lint::over;
-use super::scene::Part;
+use super::scene::{Part, Scene};
+use super::stale::stable;
 use super::words::{about, get, show_slices};
 use crate::check::{Check, Judgement, Need};
 use crate::shell::word;
@@ -18,9 +19,31 @@ pub(crate) static CHECK: Check = Check {
 };
 
 fn judge(view: &View<'_>) -> Judgement {
-    over(view, &[Part::Slices], |scene| {
+    let mut unsure = Vec::new();
+    let mut judgement = over(view, &[Part::Slices], |scene| {
+        let late = scene.cases.iter().filter(|case| is_late(scene, case));
+        unsure.extend(late.map(|case| case.service.subject()));
         scene.cases.iter().filter_map(finding).collect()
-    })
+    });
+    judgement.gaps.extend(unsure.into_iter().map(|service| Gap {
+        what: format!("whether {service} gets an endpoint"),
+        why: GapReason::NotStarted,
+        message: "it has ready pods, and its EndpointSlices do not list them yet".to_owned(),
+        hint: Some("look again after half a minute".to_owned()),
+    }));
+    judgement
+}
+
+/// Whether slices do not list ready pods, and it is not known yet whether they are late or do not follow at all.
+fn is_late(scene: &Scene<'_>, case: &Case<'_>) -> bool {
+    if !matches!(case.lack, Some(Lack::Stale)) {
+        return false;
+    }
+    let Some(second) = &scene.facts.second_look else {
+        return true;
+    };
+    let stable = stable(scene, case, second);
+    !stable.is_empty() && stable.iter().all(|it| !it.is_old)
 }
 
 fn finding(case: &Case<'_>) -> Option<Finding> {
@@ -79,8 +102,9 @@ fn finding(case: &Case<'_>) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoints::fixture::{Fixture, list, without_pods, without_slices, workload};
+    use crate::endpoints::fixture::{Fixture, list, pod, without_pods, without_slices, workload};
     use crate::shown;
+    use report::Observed;
 
     fn emptied(wanted: u32) -> Fixture {
         Fixture::shop().pods(Vec::clear).with(|backends| {
@@ -132,6 +156,15 @@ mod tests {
         shown::passes(&CHECK, &external.observe());
         let ending = Fixture::shop().each_pod(|pod| pod.deleted = Some("2026-03-01T09:00:20Z".into()));
         shown::passes(&CHECK, &ending.observe());
+    }
+
+    #[test]
+    fn slices_that_may_only_be_late_leave_it_open() {
+        let late = Fixture::shop()
+            .with(|backends| backends.pods = Observed::Seen(Vec::new()))
+            .stuck();
+        let late = late.pods(|pods| pods.push(pod("web", 1)));
+        shown::cannot_tell(&CHECK, &late.observe());
     }
 
     #[test]

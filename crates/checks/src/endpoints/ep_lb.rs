@@ -20,9 +20,18 @@ pub(crate) static CHECK: Check = Check {
 const FINALIZER: &str = "service.kubernetes.io/load-balancer-cleanup";
 
 fn judge(view: &View<'_>) -> Judgement {
-    each(view, &[Part::LoadBalancers], |scene, case| {
+    // Who is in charge matters only where something waits for it.
+    let waiting = view.backends.iter().flat_map(|scene| &scene.cases).any(waits);
+    let needs = if waiting { &[Part::LoadBalancers][..] } else { &[] };
+    each(view, needs, |scene, case| {
         finding(scene, case).into_iter().collect()
     })
+}
+
+/// Whether a Service was deleted and stays until its load balancer is gone.
+fn waits(case: &Case<'_>) -> bool {
+    let settings = &case.service.settings;
+    settings.deleted.is_some() && settings.finalizers.iter().any(|it| it == FINALIZER)
 }
 
 fn finding(scene: &Scene<'_>, case: &Case<'_>) -> Option<Finding> {
@@ -30,8 +39,7 @@ fn finding(scene: &Scene<'_>, case: &Case<'_>) -> Option<Finding> {
     let makers = scene.facts.load_balancers.as_ref().and_then(Observed::seen);
     let deleted = service.settings.deleted.as_deref();
     let age = seconds(deleted, &scene.facts.read_at)?;
-    let waits = service.settings.finalizers.iter().any(|it| it == FINALIZER);
-    if !waits || age < super::ep_lb_pending::PATIENCE || !makers.is_none_or(Vec::is_empty) {
+    if !waits(case) || age < super::ep_lb_pending::PATIENCE || !makers.is_none_or(Vec::is_empty) {
         return None;
     }
     let age = words(age);
