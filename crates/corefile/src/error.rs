@@ -44,20 +44,20 @@ pub enum Rule {
     /// A property that its plugin does not have, in this version.
     Property {
         /// The plugin.
-        plugin: String,
+        plugin: Box<str>,
         /// The word that it does not know.
-        property: String,
+        property: Box<str>,
     },
     /// The number or the form of arguments.
     Argument {
         /// The plugin.
-        plugin: String,
+        plugin: Box<str>,
         /// The property whose arguments they are, if they are not those of the plugin itself.
-        property: Option<String>,
+        property: Option<Box<str>>,
     },
     /// A plugin that may stand in a server block once.
     Once {
         /// The plugin.
-        plugin: String,
+        plugin: Box<str>,
     },
 }

@@ -6,6 +6,7 @@
 mod address;
 mod ast;
 mod error;
+mod lint;
 mod parse;
 mod regex;
 mod setup;
@@ -19,6 +20,7 @@ mod version;
 pub use address::Served;
 pub use ast::{Corefile, Directive, Key, Property, ServerBlock, Swallowed, Unread};
 pub use error::{Place, Refusal, Rule};
+pub use lint::{Facts, Lint, Role, lint};
 pub use parse::parse;
 pub use setup::check;
 pub use sources::Sources;

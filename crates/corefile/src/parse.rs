@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::ast::{Corefile, Directive, Key, ServerBlock, Swallowed, Unread};
 use crate::error::{Place, Refusal, Rule};
-use crate::sources::Sources;
+use crate::sources::{Sources, is_pattern};
 use crate::token::{Token, tokens};
 
 /// After so many imports it is a circle, which CoreDNS would follow until its memory is full.
@@ -342,6 +342,12 @@ impl Parser<'_> {
             return Err(self.refuse(
                 format!("the pattern `{pattern}` has more than one wildcard"),
                 "use one `*`, and one import for each directory",
+            ));
+        }
+        if !is_pattern(&path) {
+            return Err(self.refuse(
+                format!("`{pattern}` is no pattern of files"),
+                "close its `[`, and remove a `\\` at its end",
             ));
         }
         let found: Vec<(String, String)> = self

@@ -65,13 +65,14 @@ impl Reader {
                     self.at += 1;
                     self.repeat(can_repeat, &mut repeated)?;
                 }
-                '{' => match self.bounds()? {
-                    true => self.repeat(can_repeat, &mut repeated)?,
-                    false => {
+                '{' => {
+                    if self.bounds()? {
+                        self.repeat(can_repeat, &mut repeated)?;
+                    } else {
                         self.at += 1;
                         (can_repeat, repeated) = (true, false);
                     }
-                },
+                }
                 _ => {
                     can_repeat = self.atom()?;
                     repeated = false;

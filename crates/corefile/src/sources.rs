@@ -111,10 +111,22 @@ fn cleaned(path: &str) -> String {
     format!("{slash}{}", parts.join("/"))
 }
 
+/// Whether the pattern of an import is one: no `[` that is open, no `\` at its end.
+pub(crate) fn is_pattern(pattern: &str) -> bool {
+    let mut letters = pattern.chars();
+    while let Some(letter) = letters.next() {
+        if letter == '[' || (letter == '\\' && letters.next().is_none()) {
+            return false;
+        }
+    }
+    true
+}
+
 fn matches(pattern: &[u8], name: &[u8]) -> bool {
     match pattern.split_first() {
         None => name.is_empty(),
         Some((b'*', rest)) => (0..=name.len()).any(|skipped| matches(rest, &name[skipped..])),
+        Some((b'\\', [escaped, rest @ ..])) => name.first() == Some(escaped) && matches(rest, &name[1..]),
         Some((b'?', rest)) => !name.is_empty() && matches(rest, &name[1..]),
         Some((letter, rest)) => name.first() == Some(letter) && matches(rest, &name[1..]),
     }
@@ -155,6 +167,14 @@ mod tests {
             Sources::absolute("/etc/coredns/Corefile", "/opt//x/../y"),
             "/opt/y"
         );
+    }
+
+    #[test]
+    fn a_backslash_takes_the_next_letter_as_it_is() {
+        assert!(matches(br"a\*", b"a*"));
+        assert!(!matches(br"a\*", b"ab"));
+        assert!(is_pattern(r"a\[*"));
+        assert!(!is_pattern("a[") && !is_pattern(r"a\"));
     }
 
     #[test]

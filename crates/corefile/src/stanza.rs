@@ -78,7 +78,10 @@ impl<'a> Stanza<'a> {
     pub(crate) fn property(&mut self) -> Result<Option<&'a str>, Refusal> {
         if self.in_block && self.at >= self.tokens.len() && self.word() != "}" {
             return Err(self.refuse(
-                format!("the words of `{}` end before its `}}`, and CoreDNS never gets past that", self.plugin),
+                format!(
+                    "the words of `{}` end before its `}}`, and CoreDNS never gets past that",
+                    self.plugin
+                ),
                 "put the `}` on a line of its own",
             ));
         }
@@ -133,8 +136,8 @@ impl<'a> Stanza<'a> {
             what: what.into(),
             next: next.into(),
             rule: Rule::Argument {
-                plugin: self.plugin.to_owned(),
-                property: self.property.clone(),
+                plugin: self.plugin.into(),
+                property: self.property.as_deref().map(Into::into),
             },
         }
     }
@@ -165,7 +168,7 @@ impl<'a> Stanza<'a> {
             what: format!("`{}` may stand in a server block once", self.plugin),
             next: "merge the two, or remove one".to_owned(),
             rule: Rule::Once {
-                plugin: self.plugin.to_owned(),
+                plugin: self.plugin.into(),
             },
         }
     }
@@ -195,8 +198,8 @@ impl<'a> Stanza<'a> {
                 "remove the line, or correct its first word".to_owned()
             },
             rule: Rule::Property {
-                plugin: self.plugin.to_owned(),
-                property,
+                plugin: self.plugin.into(),
+                property: property.into(),
             },
         }
     }

@@ -1,5 +1,6 @@
 //! Values as CoreDNS reads them: numbers, durations, addresses and names in the forms that Go's library takes.
 
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// A whole number with an optional sign.
@@ -254,10 +255,10 @@ fn reverse_name(value: u128, bits: u32, length: u32) -> String {
     let mut name = String::new();
     for index in (0..length / step).rev() {
         let part = (value >> (bits - step * (index + 1))) & ((1 << step) - 1);
-        name += &if bits == 32 {
-            format!("{part}.")
+        let _ = if bits == 32 {
+            write!(name, "{part}.")
         } else {
-            format!("{part:x}.")
+            write!(name, "{part:x}.")
         };
     }
     name + suffix

@@ -165,9 +165,7 @@ fn selector_refusal(stanza: &Stanza<'_>, selector: &str) -> Checked {
 
 /// Whether it is a selector of labels as the API has it, without `<` and `>`.
 fn is_selector(selector: &str) -> bool {
-    let Some(words) = selector_words(selector) else {
-        return false;
-    };
+    let words = selector_words(selector);
     let mut rest = words.as_slice();
     if rest.is_empty() {
         return true;
@@ -184,7 +182,7 @@ fn is_selector(selector: &str) -> bool {
     }
 }
 
-fn selector_words(selector: &str) -> Option<Vec<String>> {
+fn selector_words(selector: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut letters = selector.chars().peekable();
     while let Some(letter) = letters.next() {
@@ -209,7 +207,7 @@ fn selector_words(selector: &str) -> Option<Vec<String>> {
             }
         }
     }
-    Some(words)
+    words
 }
 
 fn requirement(words: &[String]) -> Option<&[String]> {
@@ -225,11 +223,7 @@ fn requirement(words: &[String]) -> Option<&[String]> {
         return Some(rest);
     };
     match operator.as_str() {
-        "=" | "==" => match rest.get(1) {
-            Some(value) if value != "," => is_label_value(value).then_some(&rest[2..]),
-            _ => Some(&rest[1..]),
-        },
-        "!=" => match rest.get(1) {
+        "=" | "==" | "!=" => match rest.get(1) {
             Some(value) if value != "," => is_label_value(value).then_some(&rest[2..]),
             _ => Some(&rest[1..]),
         },

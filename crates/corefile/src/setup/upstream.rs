@@ -23,9 +23,7 @@ pub(super) fn upstreams(stanza: &Stanza<'_>, args: &[&str]) -> Result<Vec<&'stat
             schemes.push(scheme);
             continue;
         }
-        for _ in 0..servers_of_file(stanza, host)? {
-            schemes.push("dns");
-        }
+        schemes.extend(std::iter::repeat_n("dns", servers_of_file(stanza, host)?));
     }
     if schemes.is_empty() {
         return Err(stanza.refuse(

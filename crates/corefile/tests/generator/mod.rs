@@ -247,6 +247,49 @@ const WORDS: &[&str] = &[
     "0x10",
 ];
 
+/// Whole directives that are taken as they stand.
+const WHOLE: &[&str] = &[
+    "kubernetes cluster.local in-addr.arpa ip6.arpa {\n pods insecure\n fallthrough in-addr.arpa ip6.arpa\n ttl 30\n}",
+    "kubernetes {\n namespaces a b\n labels a=b\n endpoint_pod_names\n}",
+    "forward . 1.1.1.1 8.8.8.8 {\n max_fails 2\n}",
+    "forward a.test tls://9.9.9.9 {\n tls_servername dns.test\n health_check 5s\n}",
+    "cache 30 {\n success 9984\n}",
+    "cache {\n denial 9984 5\n prefetch 10 1m 10%\n}",
+    "health {\n lameduck 5s\n}",
+    "ready",
+    "errors",
+    "loop",
+    "reload",
+    "loadbalance",
+    "prometheus :9153",
+    "log . {\n class error\n}",
+    "hosts {\n 10.0.0.1 a.test\n fallthrough\n}",
+    "rewrite name suffix .a.test .b.test answer auto",
+    "rewrite stop {\n name regex (.*)\\.a {1}.b\n answer auto\n}",
+    "template IN A a.test {\n match ^(.*)$\n answer \"{{ .Name }} 60 IN A 10.0.0.1\"\n}",
+    "whoami",
+    "bufsize 1232",
+    "acl {\n allow net 10.0.0.0/8\n block\n}",
+    "transfer {\n to *\n}",
+    "timeouts {\n read 5s\n}",
+    "minimal",
+    "any",
+    "dns64 {\n prefix 64:1337::/64\n}",
+    "header {\n response set aa\n}",
+    "file db.a {\n reload 10s\n}",
+    "local",
+    "autopath @kubernetes",
+    "metadata",
+    "erratic {\n drop 3\n}",
+    "errors {\n consolidate 5m \".*\" warning\n}",
+    "etcd {\n path /skydns\n}",
+    "multisocket 2",
+    "quic {\n max_streams 5\n}",
+    "import extra.conf",
+    "nsid a",
+    "debug",
+];
+
 struct Random(u64);
 
 impl Random {
@@ -254,7 +297,7 @@ impl Random {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 33).unwrap() % bound
+        usize::try_from(self.0 >> 33).unwrap_or_default() % bound
     }
 
     fn of(&mut self, words: &[&'static str]) -> &'static str {
@@ -298,6 +341,15 @@ pub(crate) fn corefile(seed: u64) -> String {
 
 fn directives(random: &mut Random, text: &mut String) {
     for _ in 0..=random.below(3) {
+        if !random.once_in(4) {
+            *text += random.of(WHOLE);
+            if random.once_in(12) {
+                *text += " ";
+                *text += random.of(WORDS);
+            }
+            *text += "\n";
+            continue;
+        }
         let (mut line, owner) = if random.once_in(3) {
             (random.of(PLUGINS).to_owned(), "")
         } else {
