@@ -16,6 +16,8 @@ use report::{Gap, GapReason, Observed};
 
 /// Endpoints in each slice, each with a pod of its own: 40,000 of both as the figures are.
 const ENDPOINTS: usize = 2;
+/// Of so many Services one selects nothing and has no slice.
+const BROKEN: usize = 100;
 const BEFORE: &str = "2026-03-01T08:00:00Z";
 const READ_AT: &str = "2026-03-01T09:00:00Z";
 
@@ -56,7 +58,7 @@ fn measure(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let all = began.elapsed();
     writeln!(
         io::stdout(),
-        "{bytes} bytes read in {read:.2?}, judged in {:.2?}, {all:.2?} in all, peak {}\n{}: {}",
+        "{bytes} bytes read in {read:.2?}, judged in {:.2?}, {all:.2?} in all, peak {}\n{} findings: {}",
         all.saturating_sub(read),
         peak(),
         report.findings().len(),
@@ -65,7 +67,7 @@ fn measure(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Services of one namespace for each hundred, with pods and slices that fit them; every hundredth selects nothing.
+/// Services of one namespace for each hundred, with pods and slices that fit them; every hundredth selects nothing and has no slice.
 fn observe(services: usize, slices_each: usize) -> Observation {
     let mut backends = Backends {
         question: BackendsQuestion::default(),
@@ -90,12 +92,14 @@ fn observe(services: usize, slices_each: usize) -> Observation {
             let own: Vec<BackendPod> = (first..first + ENDPOINTS)
                 .map(|index| pod(&service, index))
                 .collect();
-            slices.push(self::slice(&service, slice, &own));
+            if number % BROKEN != 0 {
+                slices.push(self::slice(&service, slice, &own));
+            }
             pods.extend(own);
         }
         all.push(service);
     }
-    for service in all.iter_mut().step_by(100) {
+    for service in all.iter_mut().step_by(BROKEN) {
         service.selector.insert("app".into(), "nothing".into());
     }
     backends.services = Observed::Seen(all);
