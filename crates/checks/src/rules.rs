@@ -3,11 +3,19 @@
 //! What a rule does is computed, not tried: a finding here is certain about the rule and silent about whether anybody
 //! sends such packets.
 
+#[cfg(test)]
+mod api;
 pub(crate) mod cni_encap_port;
 pub(crate) mod ep_rule_backends;
+pub(crate) mod ep_rule_extra;
 pub(crate) mod ep_rule_hook;
+pub(crate) mod ep_rule_lack_ep;
 pub(crate) mod ep_rule_missing;
+pub(crate) mod ep_rule_noreject;
+pub(crate) mod ep_rule_reject;
+pub(crate) mod ep_rule_stale;
 pub(crate) mod ep_rule_stale_ep;
+mod expected;
 pub(crate) mod net_ct_notrack;
 pub(crate) mod net_egr_masq;
 pub(crate) mod net_forward;

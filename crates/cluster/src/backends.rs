@@ -57,6 +57,20 @@ impl Cluster {
         backends
     }
 
+    /// EndpointSlices and pods of all that was asked about, once more. `read_at` is the time now, RFC 3339, UTC.
+    pub async fn look_again(&self, question: &BackendsQuestion, read_at: String) -> SecondLook {
+        let namespace = question.namespace.as_deref();
+        let (slices, pods) = tokio::join!(
+            self.slices_behind(namespace, question.name.as_deref()),
+            self.pods_behind(namespace)
+        );
+        SecondLook {
+            read_at,
+            slices,
+            pods,
+        }
+    }
+
     /// EndpointSlices and pods of these Services, by namespace and name, once more. `read_at` is the time now, RFC 3339, UTC.
     pub async fn second_look(&self, services: &BTreeSet<(String, String)>, read_at: String) -> SecondLook {
         let namespaces: BTreeSet<&str> = services.iter().map(|(namespace, _)| namespace.as_str()).collect();

@@ -28,8 +28,8 @@ pub use counters::Counters;
 pub use decider::Decider;
 pub use iptables::parse_iptables_save;
 pub use kube_proxy::{
-    BentEndpoint, DeadEnd, NAT_HOOKS, ProxyHook, ProxyMode, ServicePort, bent_endpoints, dead_ends,
-    missing_hooks, missing_nft_hooks, proxy_modes, service_ports,
+    BentEndpoint, DeadEnd, NAT_HOOKS, ProxyHook, ProxyMode, RefusedPort, ServicePort, bent_endpoints,
+    dead_ends, missing_hooks, missing_nft_hooks, proxy_modes, refused_ports, service_ports,
 };
 pub use matching::Truth;
 pub use model::{Base, Chain, ChainKind, Family, Hook, Policy, Rule, RuleSet, Step, Table, View};

@@ -1,6 +1,7 @@
 use netmodel::rules::{DeadEnd, ProxyMode, ServicePort, dead_ends, proxy_modes};
 use report::{Evidence, Finding, Severity, Subject};
 
+use super::expected::{Compared, Difference, Kind, both, compared};
 use super::ports::{Ports, beside_others, of_nodes, ports, rewritten};
 use crate::check::{Check, Judgement, Need};
 use crate::firewall::{Firewall, joined};
@@ -18,7 +19,8 @@ pub(crate) static CHECK: Check = Check {
 
 fn judge(view: &View<'_>) -> Judgement {
     let all = of_nodes(view);
-    super::proxied(view, |firewall, findings, _| {
+    let is_read = view.observation.backends.is_some();
+    let own = super::proxied(view, |firewall, findings, _| {
         if proxy_modes(&firewall.rules.sets).is_empty() {
             // Where a part was not read, the rules may be in it.
             if firewall.gaps.is_empty() {
@@ -29,8 +31,45 @@ fn judge(view: &View<'_>) -> Judgement {
         for set in &firewall.rules.sets {
             findings.extend(dead_ends(set).iter().map(|end| finding(firewall, end)));
         }
-        findings.extend(unknown(firewall, &all));
-    })
+        // What the API says is known better from the API than from other nodes.
+        if !is_read {
+            findings.extend(unknown(firewall, &all));
+        }
+    });
+    let by_api = compared(view, |all, judgement| {
+        for node in all.iter().filter(|node| !node.is_stale()) {
+            judgement.findings.extend(absent(node));
+        }
+    });
+    both(own, by_api)
+}
+
+/// Service ports of the API for which the node has no rule at all.
+fn absent(node: &Compared<'_, '_>) -> Option<Finding> {
+    let missing: Vec<&Difference<'_>> = node
+        .differences
+        .iter()
+        .filter(|difference| difference.kind == Kind::Missing)
+        .collect();
+    let first = missing.first()?;
+    let (name, port) = (node.firewall.name(), first.name());
+    let more = match missing.len() {
+        1 => String::new(),
+        several => format!(", nor for {} more Service ports", several - 1),
+    };
+    let mut finding = Finding::new(
+        CHECK.id,
+        Severity::Error,
+        Subject::node(name),
+        format!("{name} has no rule for Service port {port}{more}"),
+        node.rules(format!(
+            "no rule is for {} port {}",
+            first.address, first.port.port
+        )),
+    );
+    finding.evidence.push(first.slices());
+    finding.hint = Some(rewritten(name));
+    Some(finding)
 }
 
 /// Service ports that all of its like have rules for, and the node has not.
@@ -187,6 +226,20 @@ mod tests {
         assert_eq!(
             findings[0].summary,
             "node2 has no rule for Service port shop/web:http, and other nodes have"
+        );
+    }
+
+    #[test]
+    fn a_service_of_the_api_without_any_rule_is_found_on_every_node() {
+        let mut fixture = Fixture::healthy();
+        for node in ["node1", "node2", "node3"] {
+            fixture = fixture.without(node, "-A KUBE-SERVICES -d 10.99.43.77");
+        }
+        let findings = shown::finds(&CHECK, &super::super::api::api(fixture.observe()));
+        assert_eq!(findings.len(), 3, "{findings:#?}");
+        assert_eq!(
+            findings[0].summary,
+            "node1 has no rule for Service port shop/web:http"
         );
     }
 

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use netmodel::rules::{BentEndpoint, bent_endpoints};
 use report::{Evidence, Finding, Severity, Subject};
 
+use super::expected::{Compared, Difference, Kind, addresses, both, compared};
 use super::ports::{Ports, beside_others, of_nodes, ports, rewritten};
 use crate::check::{Check, Judgement, Need};
 use crate::firewall::{Firewall, joined};
@@ -20,13 +21,48 @@ pub(crate) static CHECK: Check = Check {
 
 fn judge(view: &View<'_>) -> Judgement {
     let all = of_nodes(view);
-    super::proxied(view, |firewall, findings, _| {
+    let is_read = view.observation.backends.is_some();
+    let own = super::proxied(view, |firewall, findings, _| {
         let bent: Vec<BentEndpoint<'_>> = firewall.rules.sets.iter().flat_map(bent_endpoints).collect();
         findings.extend(bent.iter().map(|endpoint| changed(firewall, endpoint)));
-        if bent.is_empty() {
+        // What the API says is known better from the API than from other nodes.
+        if bent.is_empty() && !is_read {
             findings.extend(stale(firewall, &all));
         }
-    })
+    });
+    let by_api = compared(view, |all, judgement| {
+        for node in all.iter().filter(|node| !node.is_stale()) {
+            judgement.findings.extend(gone(node));
+        }
+    });
+    both(own, by_api)
+}
+
+/// Addresses to which rules lead and that no EndpointSlice has.
+fn gone(node: &Compared<'_, '_>) -> Option<Finding> {
+    let extra = |difference: &Difference<'_>| match &difference.kind {
+        Kind::Led { lacks, extra } if lacks.is_empty() && !extra.is_empty() => Some(addresses(extra)),
+        _ => None,
+    };
+    let mut found = node.differences.iter().filter_map(|it| Some((it, extra(it)?)));
+    let (first, lists) = found.next()?;
+    let more = match found.count() {
+        0 => String::new(),
+        several => format!(", and so for {several} more Service ports"),
+    };
+    let (name, port) = (node.firewall.name(), first.name());
+    let mut finding = Finding::new(
+        CHECK.id,
+        Severity::Error,
+        Subject::node(name),
+        format!(
+            "{name} sends connections to Service port {port} to {lists}, which is no endpoint of it{more}"
+        ),
+        node.rules(format!("rules of {name} lead {port} to {lists}")),
+    );
+    finding.evidence.push(first.slices());
+    finding.hint = Some(rewritten(name));
+    Some(finding)
 }
 
 fn changed(firewall: &Firewall<'_>, endpoint: &BentEndpoint<'_>) -> Finding {
@@ -113,9 +149,22 @@ fn keep_stable(firewall: &Firewall<'_>, extra: &mut BTreeMap<String, Vec<String>
 
 #[cfg(test)]
 mod tests {
+    use super::super::api::{api, with_endpoints};
     use super::*;
     use crate::firewall::fixture::Fixture;
     use crate::shown;
+
+    #[test]
+    fn an_address_that_no_slice_has_is_found_on_every_node() {
+        let mut observation = api(Fixture::healthy().observe());
+        with_endpoints(&mut observation, "web", &["10.244.0.3", "10.244.1.2"]);
+        let findings = shown::finds(&CHECK, &observation);
+        assert_eq!(findings.len(), 3, "{findings:#?}");
+        assert_eq!(
+            findings[0].summary,
+            "node1 sends connections to Service port shop/web:http to 10.244.2.3:8080, which is no endpoint of it"
+        );
+    }
 
     #[test]
     fn a_rule_that_was_changed_by_hand_is_found() {

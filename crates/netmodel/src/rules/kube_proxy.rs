@@ -1,13 +1,17 @@
 //! What kube-proxy has written: its hooks, its chains, and the addresses that it sends Services to.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod ports;
+
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use super::action::Action;
 use super::decider::Decider;
-use super::model::{ChainKind, Family, Hook, Rule, RuleSet, Step, Table, View};
+use super::model::{ChainKind, Family, Hook, Rule, RuleSet, Table, View};
 use super::test::Test;
 use super::values::AddressRange;
+
+pub use ports::{RefusedPort, ServicePort, refused_ports, service_ports};
 
 /// How kube-proxy writes its rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,24 +63,6 @@ pub struct DeadEnd<'a> {
     pub exists: bool,
     /// A rule that leads to it.
     pub by: Decider<'a>,
-}
-
-/// One port of a Service, as the rules implement it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServicePort {
-    /// As kube-proxy names it in comments: `shop/web:http`, or `shop/web` for a port without a name; `None` where there is
-    /// no comment, as on nodes with very many endpoints.
-    pub name: Option<String>,
-    /// The ClusterIP, where the rule names one address.
-    pub address: Option<AddressRange>,
-    /// IP protocol number.
-    pub protocol: Option<u8>,
-    /// The Service's port.
-    pub port: Option<u16>,
-    /// The chain that chooses an endpoint.
-    pub chain: String,
-    /// Every address that connections may be sent to, as the rules write them: `10.244.1.7:8080`.
-    pub endpoints: BTreeSet<String>,
 }
 
 /// The modes in which kube-proxy has written rules here: none, one, or remains of several.
@@ -291,65 +277,6 @@ fn destination(text: &str) -> Option<IpAddr> {
     socket.or_else(|| text.parse().ok())
 }
 
-/// The Service ports that a set implements at their ClusterIPs, each with its endpoints.
-pub fn service_ports(set: &RuleSet) -> Vec<ServicePort> {
-    set.tables
-        .iter()
-        .flat_map(|table| match set.view {
-            View::IptablesNft | View::IptablesLegacy => iptables_ports(table),
-            View::Nft => nft_ports(table),
-        })
-        .collect()
-}
-
-fn iptables_ports(table: &Table) -> Vec<ServicePort> {
-    let services = table.chains.get("KUBE-SERVICES").filter(|_| table.name == "nat");
-    let rules = services.into_iter().flat_map(|chain| &chain.rules);
-    rules
-        .filter_map(|rule| {
-            let target = rule.targets().into_iter().find(|target| is_of_service(target))?;
-            let comment = rule.comment.as_deref();
-            // External and load balancer addresses lead to the same endpoints.
-            if comment.is_some_and(|comment| !comment.ends_with("cluster IP")) {
-                return None;
-            }
-            Some(port_of(
-                table,
-                rule.matches().map(|wanted| &wanted.test),
-                target,
-                comment.and_then(service_name),
-            ))
-        })
-        .collect()
-}
-
-fn nft_ports(table: &Table) -> Vec<ServicePort> {
-    let services = table
-        .chains
-        .get("services")
-        .filter(|_| table.name == "kube-proxy");
-    let rules = services.into_iter().flat_map(|chain| &chain.rules);
-    rules
-        .flat_map(Rule::actions)
-        .filter_map(|action| match action {
-            Action::Map(entries) => Some(entries),
-            _ => None,
-        })
-        .flatten()
-        .filter_map(|(wanted, action)| {
-            let target = action.chains().into_iter().next()?;
-            let port = port_of(
-                table,
-                wanted.iter().map(|wanted| &wanted.test),
-                target,
-                nft_name(target),
-            );
-            // Entries of the map of NodePorts have no address.
-            port.address.is_some().then_some(port)
-        })
-        .collect()
-}
-
 /// `kube-system/kube-dns:dns` of `service-FY5PMXPG-kube-system/kube-dns/udp/dns`, or of the chain of an endpoint,
 /// `endpoint-TF6S6XX7-kube-system/kube-dns/udp/dns__10.244.1.2/53`.
 fn nft_name(chain: &str) -> Option<String> {
@@ -363,59 +290,6 @@ fn nft_name(chain: &str) -> Option<String> {
     } else {
         format!("{namespace}/{name}:{port}")
     })
-}
-
-fn port_of<'a>(
-    table: &Table,
-    tests: impl Iterator<Item = &'a Test>,
-    target: &str,
-    name: Option<String>,
-) -> ServicePort {
-    let mut port = ServicePort {
-        name,
-        address: None,
-        protocol: None,
-        port: None,
-        chain: target.to_owned(),
-        endpoints: BTreeSet::new(),
-    };
-    for test in tests {
-        match test {
-            Test::Destination(ranges) => port.address = ranges.first().copied(),
-            Test::Protocol(numbers) => port.protocol = numbers.first().copied(),
-            Test::DestinationPort(ranges) => port.port = ranges.first().map(|range| *range.start()),
-            _ => {}
-        }
-    }
-    let mut seen = BTreeSet::new();
-    endpoints(table, target, &mut seen, &mut port.endpoints);
-    port
-}
-
-/// Every destination that can be come to from a chain.
-fn endpoints<'a>(
-    table: &'a Table,
-    chain: &'a str,
-    seen: &mut BTreeSet<&'a str>,
-    found: &mut BTreeSet<String>,
-) {
-    let mut open = vec![chain];
-    while let Some(name) = open.pop() {
-        if !seen.insert(name) {
-            continue;
-        }
-        let Some(chain) = table.chains.get(name) else {
-            continue;
-        };
-        for rule in &chain.rules {
-            for step in &rule.steps {
-                if let Step::Do(Action::Dnat(to)) = step {
-                    found.extend(to.iter().cloned());
-                }
-            }
-            open.extend(rule.targets());
-        }
-    }
 }
 
 #[cfg(test)]

@@ -162,3 +162,42 @@ fn service_ports_have_their_endpoints_in_both_modes() {
         )
     );
 }
+
+#[test]
+fn a_port_without_endpoints_is_turned_away_and_told() {
+    let refused = refused_ports(&saved(IPTABLES));
+    assert_eq!(refused.len(), 1);
+    let port = &refused[0];
+    assert_eq!(port.name.as_deref(), Some("shop/empty"));
+    assert_eq!(
+        (port.protocol, port.port, port.is_told),
+        (Some(6), Some(80), true)
+    );
+    assert_eq!(
+        port.address.expect("an address").first,
+        IpAddr::from([10, 97, 134, 127])
+    );
+}
+
+#[test]
+fn what_nftables_turns_away_stands_in_a_map() {
+    let text = r#"{"nftables": [
+        {"table": {"family": "ip", "name": "kube-proxy", "handle": 1}},
+        {"map": {"family": "ip", "name": "no-endpoint-services", "table": "kube-proxy", "type": ["ipv4_addr", "inet_proto", "inet_service"],
+            "map": "verdict", "elem": [
+                [{"concat": ["10.96.7.7", "tcp", 80]}, {"goto": {"target": "reject-chain"}}],
+                [{"concat": ["10.96.7.8", "udp", 53]}, {"drop": null}]]}},
+        {"chain": {"family": "ip", "table": "kube-proxy", "name": "reject-chain", "handle": 2}},
+        {"chain": {"family": "ip", "table": "kube-proxy", "name": "service-endpoints-check", "handle": 3}},
+        {"rule": {"family": "ip", "table": "kube-proxy", "chain": "reject-chain", "handle": 4,
+            "expr": [{"reject": {"type": "icmp", "expr": "port-unreachable"}}]}},
+        {"rule": {"family": "ip", "table": "kube-proxy", "chain": "service-endpoints-check", "handle": 5,
+            "expr": [{"vmap": {"key": {"concat": [{"payload": {"protocol": "ip", "field": "daddr"}},
+                {"meta": {"key": "l4proto"}}, {"payload": {"protocol": "th", "field": "dport"}}]}, "data": "@no-endpoint-services"}}]}}]}"#;
+    let refused = refused_ports(&parse_nft_json(text).expect("a ruleset"));
+    let told: Vec<_> = refused
+        .iter()
+        .map(|port| (port.protocol, port.port, port.is_told))
+        .collect();
+    assert_eq!(told, [(Some(6), Some(80), true), (Some(17), Some(53), false)]);
+}

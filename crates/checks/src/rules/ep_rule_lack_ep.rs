@@ -1,0 +1,84 @@
+use report::{Finding, Severity, Subject};
+
+use super::expected::{Compared, Difference, Kind, addresses, compared};
+use super::ports::rewritten;
+use crate::check::{Check, Judgement, Need};
+use crate::view::View;
+
+/// An endpoint that EndpointSlices have and no rule of a node leads to: its traffic goes to the others.
+pub(crate) static CHECK: Check = Check {
+    id: "ep-rule-lack-ep",
+    claim: "every ready endpoint of a Service has its rule on every node",
+    needs: &[Need::NodeAccess, Need::Backends],
+    judge,
+};
+
+fn judge(view: &View<'_>) -> Judgement {
+    compared(view, |all, judgement| {
+        // Where a node follows nothing any more, that is said once.
+        for node in all.iter().filter(|node| !node.is_stale()) {
+            let found = node
+                .differences
+                .iter()
+                .filter_map(|difference| finding(node, difference));
+            judgement.findings.extend(found);
+        }
+    })
+}
+
+fn finding(node: &Compared<'_, '_>, difference: &Difference<'_>) -> Option<Finding> {
+    let Kind::Led { lacks, extra } = &difference.kind else {
+        return None;
+    };
+    // What leads to something else instead is another matter.
+    if lacks.is_empty() || !extra.is_empty() {
+        return None;
+    }
+    let (name, port) = (node.firewall.name(), difference.name());
+    let mut finding = Finding::new(
+        CHECK.id,
+        Severity::Error,
+        Subject::node(name),
+        format!(
+            "no rule of {name} leads Service port {port} to {}",
+            addresses(lacks)
+        ),
+        node.rules(format!("rules of {name} lead {port} elsewhere only")),
+    );
+    finding.evidence.push(difference.slices());
+    finding.hint = Some(rewritten(name));
+    Some(finding)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::api::api;
+    use super::*;
+    use crate::firewall::fixture::Fixture;
+    use crate::shown;
+
+    #[test]
+    fn an_endpoint_without_a_rule_on_one_node_is_found_there() {
+        let observation = Fixture::healthy()
+            .without("node1", "-> 10.244.2.3:8080")
+            .observe();
+        let findings = shown::finds(&CHECK, &api(observation));
+        assert_eq!(findings.len(), 1, "{findings:#?}");
+        assert_eq!(
+            findings[0].summary,
+            "no rule of node1 leads Service port shop/web:http to 10.244.2.3:8080"
+        );
+    }
+
+    #[test]
+    fn rules_that_are_as_the_api_says_pass() {
+        shown::passes(&CHECK, &api(Fixture::healthy().observe()));
+        shown::passes(&CHECK, &api(Fixture::nftables().observe()));
+    }
+
+    #[test]
+    fn rules_that_could_not_be_read_are_a_gap() {
+        let observation = Fixture::healthy().unread_legacy("node2").observe();
+        shown::cannot_tell(&CHECK, &api(observation));
+    }
+}
