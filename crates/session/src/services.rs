@@ -233,7 +233,10 @@ pub async fn sampled(cluster: &Cluster, most: usize) -> ServiceFacts {
 }
 
 /// Reads `web`, `svc/web`, `service/web`, `services/web`, `web.shop`, `web.shop.svc…` as name and namespace.
-fn parse_name(text: &str, namespace: &str) -> Result<(String, String), Failure> {
+///
+/// # Errors
+/// When it names no Service.
+pub fn parse_name(text: &str, namespace: &str) -> Result<(String, String), Failure> {
     let name = match text.split_once('/') {
         Some(("svc" | "service" | "services", name)) => name,
         Some((kind, _)) => {

@@ -291,10 +291,10 @@ fn differs(wanted: &[Endpoints], made: &[&Made], key: Key, is_whole: bool) -> Op
         if let Some(rule) = refusals.and_then(|rules| rules.first().map(|rule| (*rule).clone())) {
             return Some(Kind::Refused {
                 rule,
-                is_led: made.iter().all(|made| is_led(&made)),
+                is_led: made.iter().all(is_led),
             });
         }
-        if !made.iter().any(|made| is_led(&made)) {
+        if !made.iter().any(is_led) {
             return is_whole.then_some(Kind::Missing);
         }
         let lacks: Vec<SocketAddr> = wanted[0]

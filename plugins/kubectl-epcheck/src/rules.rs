@@ -1,0 +1,76 @@
+//! `kubectl epcheck rules`: what kube-proxy made of Services on each node, held against the API.
+
+use std::time::Duration;
+
+use checks::{CHECKS, Check, Need, Selection};
+use cluster::ConnectionArgs;
+use observation::{BackendsQuestion, Observation};
+use plugin::{Failure, Run};
+use session::{Look, Session, node_reading, services};
+
+use crate::svc::{again, backends, reading};
+
+/// How long apart rules are read twice: longer than kube-proxy takes to write a change.
+const APART: Duration = Duration::from_secs(4);
+
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct RulesArgs {
+    /// Only of this Service, as NAME, svc/NAME or NAME.NAMESPACE. Without one: of all Services of the cluster.
+    #[arg(value_name = "SERVICE")]
+    name: Option<String>,
+    /// Allow the privileged pod on each node that reading rules takes. It reads only.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", action = clap::ArgAction::Set, hide_default_value = true, hide_possible_values = true)]
+    node_access: bool,
+    #[command(flatten)]
+    look: Look,
+}
+
+/// Runs the subcommand and returns its exit status.
+pub(crate) async fn run(connection: &ConnectionArgs, wanted: &RulesArgs, run: &Run) -> Result<u8, Failure> {
+    if !wanted.node_access && wanted.look.from_bundle.is_none() {
+        return Err(Failure::new(
+            "error: rules of nodes are read by a privileged pod on each node: --node-access allows it",
+        ));
+    }
+    let mut selection = Selection::default();
+    let of_rules = |check: &Check| check.id.starts_with("ep-rule") && check.needs.contains(&Need::NodeAccess);
+    let others = CHECKS.iter().filter(|check| !of_rules(check));
+    selection.skip.extend(others.map(|check| check.id.to_owned()));
+    let observe = Box::pin(observe(connection, wanted, run));
+    wanted
+        .look
+        .conclude_selected("rules", &selection, run, observe)
+        .await
+}
+
+async fn observe(connection: &ConnectionArgs, wanted: &RulesArgs, run: &Run) -> Result<Observation, Failure> {
+    let look = &wanted.look;
+    let mut session = Session::open(connection, &look.pods, &look.output, run).await?;
+    let question = match &wanted.name {
+        Some(text) => {
+            let (name, namespace) = services::parse_name(text, session.cluster.namespace())?;
+            BackendsQuestion {
+                namespace: Some(namespace),
+                name: Some(name),
+                selector: None,
+            }
+        }
+        None => BackendsQuestion::default(),
+    };
+    let first = backends(&mut session, question, true).await?;
+    let wait = async |session: &mut Session<'_>, _: Option<&_>| {
+        session.spinner.say("waiting before the second look");
+        tokio::time::sleep(APART).await;
+        Ok(())
+    };
+    let reading = reading();
+    let around = node_reading::around(&mut session, look.choice(), &reading, false, wait);
+    let (read, ()) = Box::pin(around).await?;
+    let backends = again(&mut session, first, true).await?;
+    let mut observation = session.finish(None)?;
+    observation.node_reading = Some(read.reading);
+    observation.node_evidence = read.evidence;
+    observation.node_pods = read.pods;
+    observation.backends = Some(Box::new(backends));
+    Ok(observation)
+}
