@@ -9,10 +9,13 @@ mod expected;
 pub(crate) mod fixture;
 mod lack;
 mod lint;
+mod listening;
 mod local;
 #[cfg(test)]
 mod properties;
 mod scene;
+#[cfg(test)]
+mod sockets;
 mod stale;
 mod time;
 mod words;
@@ -28,6 +31,7 @@ pub(crate) mod ep_lb;
 pub(crate) mod ep_lb_cloud;
 pub(crate) mod ep_lb_pending;
 pub(crate) mod ep_lb_src;
+pub(crate) mod ep_listen_local;
 pub(crate) mod ep_mirror;
 pub(crate) mod ep_naming;
 pub(crate) mod ep_noprobe;
@@ -36,6 +40,7 @@ pub(crate) mod ep_np_range;
 pub(crate) mod ep_pipeline;
 pub(crate) mod ep_pnra;
 pub(crate) mod ep_port;
+pub(crate) mod ep_port_proto;
 pub(crate) mod ep_proxyname;
 pub(crate) mod ep_ready;
 pub(crate) mod ep_sel;
@@ -47,6 +52,7 @@ pub(crate) mod ep_slice_stale;
 pub(crate) mod ep_spec;
 pub(crate) mod ep_topo;
 pub(crate) mod ep_tport_name;
+pub(crate) mod ep_tport_num;
 
 pub(crate) use answer::answer;
 pub(crate) use scene::Scene;

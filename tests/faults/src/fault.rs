@@ -39,15 +39,26 @@ pub(crate) struct Fault {
     /// What undoes it, in this order. May be run more than once, and on a cluster that is healthy.
     #[serde(default)]
     pub(crate) heal: Vec<Step>,
-    /// What is run, after `kubectl`.
-    #[serde(default = "diagnose")]
-    pub(crate) command: String,
+    /// What is run, after `kubectl`; what the plugin is usually asked where nothing is said.
+    command: Option<String>,
     /// What it must say.
     pub(crate) expected: Expected,
     /// Why it cannot be found yet. It counts as missed all the same.
     pub(crate) pending: Option<String>,
     /// What was seen on the lab where it differs from what one would expect.
     pub(crate) seen: Option<String>,
+}
+
+impl Fault {
+    /// What is run, after `kubectl`.
+    pub(crate) fn command(&self) -> &str {
+        self.command.as_deref().unwrap_or(match self.plugin {
+            Plugin::Netcheck => "netcheck diagnose --node-access",
+            Plugin::Epcheck => "epcheck svc web -n faults --node-access",
+            Plugin::Dnscheck => "dnscheck",
+            Plugin::Cnicheck => "cnicheck status",
+        })
+    }
 }
 
 /// The plugin whose field a fault is.
@@ -319,10 +330,6 @@ fn web() -> Vec<String> {
     vec!["web".to_owned()]
 }
 
-fn diagnose() -> String {
-    "netcheck diagnose --node-access".to_owned()
-}
-
 fn yes() -> bool {
     true
 }
@@ -352,7 +359,7 @@ expected:
         let fault = Fault::parse(FAULT).unwrap();
         assert_eq!(fault.lab, Needs::default());
         assert_eq!(fault.workloads, ["web"]);
-        assert_eq!(fault.command, "netcheck diagnose --node-access");
+        assert_eq!(fault.command(), "netcheck diagnose --node-access");
         assert!(fault.lasts && !fault.is_control());
     }
 

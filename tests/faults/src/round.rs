@@ -142,7 +142,7 @@ fn look(injection: &Injection<'_>, plan: &Plan<'_>) -> Result<Entry> {
     let directory = tempfile::tempdir().context("make a directory for the bundle")?;
     let bundle = directory.path().join("observation.json");
     let bundle = bundle.to_string_lossy();
-    let command = plan.command.unwrap_or(&fault.command);
+    let command = plan.command.unwrap_or_else(|| fault.command());
     let look = stage.look(command, &["--output=json", "--save-bundle", &bundle])?;
     let mut entry = Entry::new(fault);
     entry.took = Some(look.took);

@@ -4,7 +4,6 @@ use super::{Row, made, wanted};
 
 const SOCKETS: &str = "needs the listening sockets of every node";
 const SHARES: &str = "needs how many connections each endpoint gets";
-const LIVE: &str = "needs epcheck, and connections to the endpoints themselves";
 const PROXY: &str = "needs epcheck, and kube-proxy's pods, configuration or metrics";
 const RULES: &str = "needs epcheck, and the packet rules of every node compared with what the API asks for";
 const TRACKED: &str = "needs epcheck, and the connection-tracking entries of nodes";
@@ -21,9 +20,9 @@ pub(super) const ROWS: &[Row] = &[
     made("ep-ready", "the pods behind a Service are ready, and why not"),
     made("ep-port", "a Service's ports are what clients use"),
     made("ep-tport-name", "a named targetPort exists in the pods"),
-    wanted("ep-tport-num", "something listens on the targetPort", LIVE),
-    wanted("ep-listen-local", "applications listen on more than loopback", LIVE),
-    wanted("ep-port-proto", "Service and application speak the same protocol", LIVE),
+    made("ep-tport-num", "something listens on the targetPort"),
+    made("ep-listen-local", "applications listen on more than loopback"),
+    made("ep-port-proto", "Service and application speak the same protocol"),
     made("ep-pnra", "pods that are not ready get traffic only where that is meant"),
     made("ep-slice-stale", "EndpointSlices say what the pods say"),
     made("ep-slice-foreign", "slices that nobody manages are filled"),

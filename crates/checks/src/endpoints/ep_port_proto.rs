@@ -1,0 +1,91 @@
+use report::{Finding, Severity};
+use serde_json::Value;
+
+use super::listening::{Heard, Heeding, each_port};
+use super::words::{about, field, patch_port, port_name};
+use crate::check::{Check, Judgement, Need};
+use crate::view::View;
+
+/// A Service of one protocol whose pods listen on its port with another.
+pub(crate) static CHECK: Check = Check {
+    id: "ep-port-proto",
+    claim: "Services speak the protocol of the applications behind them",
+    needs: &[Need::Backends, Need::PodNetworks],
+    judge,
+};
+
+fn judge(view: &View<'_>) -> Judgement {
+    each_port(view, finding)
+}
+
+fn finding(heeding: &Heeding<'_, '_>) -> Option<Finding> {
+    if !heeding.all(|heard| matches!(heard, Heard::OtherProtocol(_))) {
+        return None;
+    }
+    let first = heeding.pods.first()?;
+    let Heard::OtherProtocol(other) = first.heard else {
+        return None;
+    };
+    let (service, port) = (heeding.case.service, heeding.port);
+    let mut finding = about(
+        CHECK.id,
+        Severity::Error,
+        service,
+        format!(
+            "{} sends port {} to {} with {}, and the pods behind it listen there with {other}",
+            service.subject(),
+            port_name(port),
+            first.number,
+            port.protocol
+        ),
+        first.evidence(format!(
+            "pod/{} listens on {}/{other}, and not with {}",
+            first.pod.name, first.number, port.protocol
+        )),
+    );
+    finding
+        .evidence
+        .push(field(service, format!("protocol: {}", port.protocol)));
+    finding.hint = Some(format!(
+        "if {other} is meant: `{}`",
+        patch_port(service, heeding.index, "protocol", &Value::from(other))
+    ));
+    Some(finding)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoints::fixture::Fixture;
+    use crate::endpoints::sockets::{listening, unread};
+    use crate::shown;
+
+    #[test]
+    fn a_service_of_the_other_protocol_is_found() {
+        let fixture = Fixture::shop().web(|service| {
+            service.ports[0].protocol = "UDP".into();
+            service.ports[0].target_port = "8080".into();
+        });
+        let findings = shown::finds(&CHECK, &listening(fixture, &[("tcp", "0.0.0.0", 8080)]));
+        assert_eq!(
+            findings[0].summary,
+            "service/web -n shop sends port http (80/UDP) to 8080 with UDP, and the pods behind it listen there with TCP"
+        );
+        let hint = findings[0].hint.as_deref().unwrap_or_default();
+        assert!(
+            hint.contains(r#""path":"/spec/ports/0/protocol","value":"TCP""#),
+            "{hint}"
+        );
+    }
+
+    #[test]
+    fn who_listens_with_both_is_right() {
+        let both = [("tcp", "0.0.0.0", 8080), ("udp", "0.0.0.0", 8080)];
+        shown::passes(&CHECK, &listening(Fixture::shop(), &both));
+    }
+
+    #[test]
+    fn sockets_that_could_not_be_read_are_a_gap() {
+        shown::cannot_tell(&CHECK, &unread(Fixture::shop()));
+    }
+}
