@@ -18,7 +18,7 @@ use crate::round::{self, Plan};
 use crate::stage::Stage;
 
 /// The package of the plugin that is built where no directory is given.
-const PLUGIN: &str = "kubectl-netcheck";
+const PLUGINS: [&str; 2] = ["kubectl-netcheck", "kubectl-epcheck"];
 
 /// Break a lab in known ways, ask the plugins what is wrong, and keep the score.
 #[derive(Debug, Parser)]
@@ -200,7 +200,8 @@ fn on_one_lab(
 fn build_plugin() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
-        .args(["build", "--quiet", "--release", "--package", PLUGIN])
+        .args(["build", "--quiet", "--release"])
+        .args(PLUGINS.iter().flat_map(|plugin| ["--package", plugin]))
         .current_dir(corpus::home())
         .status()
         .context("start cargo")?;

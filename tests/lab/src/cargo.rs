@@ -9,6 +9,8 @@ use crate::command::{program, run};
 
 /// The plugin's package, and the program that it becomes.
 pub(crate) const PLUGIN: &str = "kubectl-netcheck";
+/// The other one.
+pub(crate) const SERVICES_PLUGIN: &str = "kubectl-epcheck";
 
 /// The root of the workspace.
 pub(crate) fn workspace() -> &'static Path {

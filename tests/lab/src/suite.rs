@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 
-use crate::cargo::{self, PLUGIN, cargo};
+use crate::cargo::{self, PLUGIN, SERVICES_PLUGIN, cargo};
 use crate::progress::{Progress, note, result};
 use crate::requirements::{self, Missing};
 use crate::state::{Options, StateDir};
@@ -167,7 +167,15 @@ fn quick_faults(state: &StateDir, plugin: &Path) -> Command {
 fn build_plugin() -> Outcome {
     step(
         "plugin",
-        &mut cargo(&["build", "--release", "--locked", "--package", PLUGIN]),
+        &mut cargo(&[
+            "build",
+            "--release",
+            "--locked",
+            "--package",
+            PLUGIN,
+            "--package",
+            SERVICES_PLUGIN,
+        ]),
     )
 }
 
