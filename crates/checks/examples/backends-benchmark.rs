@@ -82,6 +82,8 @@ fn observe(services: usize, slices_each: usize) -> Observation {
         callers: Observed::Seen(Vec::new()),
         endpoints: None,
         load_balancers: None,
+        asked_callers: Vec::new(),
+        grants: None,
         second_look: None,
     };
     let (mut all, mut pods, mut slices) = (Vec::new(), Vec::new(), Vec::new());

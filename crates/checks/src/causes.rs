@@ -7,6 +7,7 @@
 
 mod layer;
 mod look_alikes;
+mod refused;
 #[cfg(test)]
 mod tests;
 
@@ -24,10 +25,17 @@ use layer::Layer;
 const MEASURED: &[&str] = &[
     "net-mtu",
     "net-loss",
+    "net-svc",
     "net-svc-ratio",
     "net-egr-overmasq",
     "net-gw",
     "net-n2n",
+    "dns-port-udp",
+    "dns-res-server",
+    "dns-port-tcp",
+    "dns-5s",
+    "dns-replica-diff",
+    "dns-up",
 ];
 
 /// What keeps a node from answering other nodes although they and the network between them are well.
@@ -105,6 +113,8 @@ pub(crate) fn explain(view: &View<'_>, found: &[Found], checks: &[CheckResult]) 
             candidate.finding.severity == Severity::Error
                 || !candidate.explained.is_empty()
                 || (candidate.layer == Layer::Policy && symptoms(candidate, found).next().is_some())
+                // Where names are what is asked about, whoever may not ask for one has this for a reason.
+                || (view.dns.is_some() && candidate.finding.id == "net-pol-dns")
         });
     }
     let silenced: BTreeSet<Subject> = candidates
@@ -144,10 +154,52 @@ pub(crate) fn explain(view: &View<'_>, found: &[Found], checks: &[CheckResult]) 
             cause.finding.severity != Severity::Error,
         )
     });
+    let own = if causes.is_empty() {
+        Vec::new()
+    } else {
+        refusing(view, found, &causes)
+    };
+    causes.extend(own.iter().map(|finding| (of_its_own(finding), Vec::new())));
+    let others: Vec<Found> = found
+        .iter()
+        .filter(|found| !own.contains(&&found.finding))
+        .cloned()
+        .collect();
     causes
         .into_iter()
-        .map(|(cause, consequences)| root_cause(view, &cause, &consequences, found, checks))
+        .map(|(cause, consequences)| root_cause(view, &cause, &consequences, &others, checks))
         .collect()
+}
+
+/// What is wrong with Services themselves, beside causes that do not account for it. A policy and what was read of the Service do.
+fn refusing<'a>(
+    view: &View<'_>,
+    found: &'a [Found],
+    causes: &[(Candidate<'_>, Vec<&Finding>)],
+) -> Vec<&'a Finding> {
+    let is_accounted = |finding: &Finding| {
+        causes.iter().any(|(cause, _)| {
+            let own = cause.finding;
+            own.subject == finding.subject
+                || (cause.layer == Layer::Policy && namespace(&own.subject) == namespace(&finding.subject))
+        })
+    };
+    found
+        .iter()
+        .map(|found| &found.finding)
+        .filter(|finding| refused::by_itself(view, finding) && !is_accounted(finding))
+        .collect()
+}
+
+/// A cause that only the tries of the Service show.
+fn of_its_own(finding: &Finding) -> Candidate<'_> {
+    Candidate {
+        finding,
+        layer: Layer::Service,
+        breaks: Breaks::Nothing,
+        explained: BTreeSet::new(),
+        contradicted: BTreeSet::new(),
+    }
 }
 
 fn candidate<'a>(
@@ -233,7 +285,9 @@ fn is_cause(candidate: &Candidate<'_>, found: &[Found]) -> bool {
 /// about the same place on a higher layer, or about the same thing.
 fn accounts_for(cause: &Candidate<'_>, candidate: &Candidate<'_>, is_new: bool) -> bool {
     let (lower, higher) = (cause.finding, candidate.finding);
-    if lower.explains.contains(&higher.id) && lower.subject == higher.subject {
+    // Between the parts of the cluster's DNS that are wrong there are several objects: a Corefile, the pods that read it, their Service.
+    let are_of_dns = cause.layer == Layer::Names && candidate.layer == Layer::Names;
+    if lower.explains.contains(&higher.id) && (lower.subject == higher.subject || are_of_dns) {
         return true;
     }
     let is_behind = |finding: &Finding| NOTHING_BEHIND.contains(&finding.id.as_str());
@@ -352,14 +406,26 @@ fn verify(cause: &Candidate<'_>) -> String {
         name,
         namespace: Some(namespace),
     } = &cause.finding.subject
-        && kind == "service"
         && cause.finding.id.starts_with("ep-")
     {
-        return format!("kubectl epcheck svc {} -n {}", word(name), word(namespace));
+        let named = match kind.as_str() {
+            "service" => Some(name.clone()),
+            // What sends to Services is asked about as such.
+            "ingress" => Some(format!("{kind}/{name}")),
+            kind if kind.ends_with("route") => Some(format!("{kind}/{name}")),
+            _ => None,
+        };
+        if let Some(named) = named {
+            return format!("kubectl epcheck svc {} -n {}", word(&named), word(namespace));
+        }
     }
+    let id = cause.finding.id.as_str();
     match cause.layer {
+        Layer::Service if id.starts_with("ep-kp-") => "kubectl epcheck proxy".to_owned(),
+        Layer::Service if id.starts_with("ep-ct") => "kubectl epcheck conntrack --node-access".to_owned(),
         Layer::Service => "kubectl netcheck service".to_owned(),
         Layer::Egress => "kubectl netcheck egress".to_owned(),
+        Layer::Names => "kubectl dnscheck".to_owned(),
         Layer::Policy => match namespace(&cause.finding.subject) {
             Some(namespace) => format!("kubectl netcheck policy -n {}", word(namespace)),
             None => "kubectl netcheck policy -A".to_owned(),

@@ -16,8 +16,9 @@ mod properties;
 mod scene;
 #[cfg(test)]
 mod sockets;
+mod spread_table;
 mod stale;
-mod time;
+pub(crate) mod time;
 mod words;
 
 pub(crate) mod ep_deps;
@@ -36,6 +37,7 @@ pub(crate) mod ep_mirror;
 pub(crate) mod ep_naming;
 pub(crate) mod ep_noprobe;
 pub(crate) mod ep_notfound;
+pub(crate) mod ep_np_clash;
 pub(crate) mod ep_np_range;
 pub(crate) mod ep_pipeline;
 pub(crate) mod ep_pnra;
@@ -50,10 +52,13 @@ pub(crate) mod ep_slice_foreign;
 pub(crate) mod ep_slice_portname;
 pub(crate) mod ep_slice_stale;
 pub(crate) mod ep_spec;
+pub(crate) mod ep_spread;
 pub(crate) mod ep_topo;
 pub(crate) mod ep_tport_name;
 pub(crate) mod ep_tport_num;
 
 pub(crate) use answer::answer;
 pub(crate) use scene::Scene;
+pub(crate) use spread_table::tables as spread_tables;
 pub use stale::wanted_second_look;
+pub(crate) use words::show_slices;

@@ -9,9 +9,11 @@ mod show;
 mod stops;
 mod tunnel;
 
+use std::cell::OnceCell;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use netmodel::ipvs::{self, VirtualServer};
 use netmodel::rules::{Decider, Family, NodeRules, View, parse_iptables_save};
 use observation::{Node, NodeReads, Observation};
 use report::Gap;
@@ -20,6 +22,7 @@ use crate::nodes::pod_cidrs;
 
 pub(crate) use flows::Leg;
 pub(crate) use gaps::{gap, gaps, skipped};
+pub(crate) use reading::read as parse;
 pub(crate) use show::{Way, evidence, joined, percent, repair, restart, widths};
 pub(crate) use stops::{Manner, Stopping, share, sizes};
 pub(crate) use tunnel::{Loss, TunnelStop};
@@ -35,6 +38,7 @@ pub(crate) struct Firewall<'a> {
     pub(crate) reads: &'a NodeReads,
     /// What was read once more after the probes.
     after: Option<&'a NodeReads>,
+    rules_after: OnceCell<Option<NodeRules>>,
     pub(crate) rules: NodeRules,
     /// What of the rules could not be read. Who finds nothing has these gaps.
     pub(crate) gaps: Vec<Gap>,
@@ -57,6 +61,7 @@ impl<'a> Firewall<'a> {
                     others: nodes.len() - 1,
                     reads,
                     after: evidence.after.as_ref(),
+                    rules_after: OnceCell::new(),
                     rules,
                     gaps,
                 })
@@ -69,9 +74,22 @@ impl<'a> Firewall<'a> {
     }
 
     /// The rules as they were after the probes, where they were read once more.
-    pub(crate) fn rules_after(&self) -> Option<NodeRules> {
-        let (rules, gaps) = reading::read(self.name(), self.after?);
-        gaps.is_empty().then_some(rules)
+    pub(crate) fn rules_after(&self) -> Option<&NodeRules> {
+        let read = || {
+            let (rules, gaps) = reading::read(self.name(), self.after?);
+            gaps.is_empty().then_some(rules)
+        };
+        self.rules_after.get_or_init(read).as_ref()
+    }
+
+    /// The kernel's virtual servers in each look; nothing where they were not read, or not all.
+    pub(crate) fn virtual_servers(&self) -> Vec<Vec<VirtualServer>> {
+        let looks = std::iter::once(self.reads).chain(self.after);
+        let read = looks.map(|reads| {
+            let text = reads.kernel.ipvs.seen()?.as_deref().unwrap_or_default();
+            ipvs::parse(text).ok()
+        });
+        read.collect::<Option<_>>().unwrap_or_default()
     }
 
     /// The packets that came to a rule of iptables between the two reads, where both counted them.

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use netprobe::Answer;
+use netprobe::{Answer, Sample};
 use observation::{Cell, Mesh};
 use report::{Gap, GapReason, Observed};
 
@@ -13,6 +13,40 @@ pub struct SourceAnswers {
     pub answers: Vec<Answer>,
     /// Whether all of it arrived, or why not.
     pub complete: Observed<()>,
+}
+
+/// Deals the answers of one source out to what it was asked. `asked` has for each probe, by its id, to what it belongs; `add` takes the
+/// samples of such a one. A source without answers, or one that answers something it was not asked, is a gap of this making.
+pub(crate) fn deal(
+    given: Option<&SourceAnswers>,
+    asked: &[usize],
+    mut add: impl FnMut(usize, &[Sample]),
+    gap: impl Fn(String) -> Gap,
+) -> Observed<()> {
+    let Some(given) = given else {
+        return Observed::Unseen(gap("it was not asked".to_owned()));
+    };
+    let mut answered = vec![false; asked.len()];
+    let mut stray = None;
+    for answer in &given.answers {
+        let place = usize::try_from(answer.id).ok();
+        let whose = place.and_then(|id| asked.get(id));
+        match (whose, place.and_then(|id| answered.get_mut(id))) {
+            (Some(whose), Some(seen)) if !*seen => {
+                *seen = true;
+                add(*whose, &answer.samples);
+            }
+            _ => stray = Some(answer.id),
+        }
+    }
+    match stray {
+        Some(id) => Observed::Unseen(gap(format!(
+            "it answered for a try that it was not asked for, or twice: {id}"
+        ))),
+        // Whatever was given up then was a second try.
+        None if answered.iter().all(|seen| *seen) => Observed::Seen(()),
+        None => given.complete.clone(),
+    }
 }
 
 /// Puts the answers where they belong. Every planned cell is in the mesh; a cell without an answer has no samples. A

@@ -74,6 +74,11 @@ pub fn judge_selected(observation: &Observation, options: &JudgeOptions, selecti
         .into_iter()
         .flatten()
         .collect();
+    report.tables = crate::proxy::table(&view).into_iter().collect();
+    report.tables.extend(crate::dns::tables(&view));
+    report.tables.extend(crate::tracked::tables(&view));
+    report.tables.extend(crate::endpoints::spread_tables(&view));
+    report.tables.extend(crate::lookups::tables(&view));
     report.probe_pods = probe_pods(&view);
     report.notes = notes::notes(&view);
     report.stats = stats(&view);
@@ -138,7 +143,8 @@ fn stats(view: &View<'_>) -> Stats {
             .mesh
             .as_ref()
             .and_then(|mesh| u64::try_from(mesh.cells.len()).ok())
-            .or_else(|| view.observation.reach.as_ref().and_then(count_attempts)),
+            .or_else(|| view.observation.reach.as_ref().and_then(count_attempts))
+            .or_else(|| u64::try_from(view.observation.lookups.as_ref()?.lookups.len()).ok()),
         phases: stats
             .phases
             .iter()

@@ -9,6 +9,7 @@ mod check;
 mod cni;
 mod control;
 mod coverage;
+mod dns;
 mod egress;
 mod endpoints;
 mod firewall;
@@ -16,6 +17,7 @@ mod fold;
 mod guide;
 mod judge;
 mod localise;
+mod lookups;
 mod measured;
 mod node;
 #[cfg(test)]
@@ -26,6 +28,7 @@ mod path;
 mod plan;
 mod pod;
 mod policy;
+mod proxy;
 mod reach;
 mod rules;
 mod scene;
@@ -38,6 +41,7 @@ mod shown;
 #[cfg(test)]
 mod simulation;
 mod suggestion;
+mod tracked;
 mod tries;
 mod underlay;
 mod view;
@@ -48,6 +52,11 @@ pub use endpoints::wanted_second_look;
 pub use fold::{SourceAnswers, fold};
 pub use guide::{Guide, UnknownId, guide};
 pub use judge::{JudgeOptions, judge, judge_selected};
+pub use lookups::{
+    DnsPodAt, DnsServerAt, LookupAnswers, LookupOptions, LookupPlan, LookupQuestion, Series, SourceLookups,
+    dns_servers, fold_lookups, lookup_questions, named_question, outside_questions, plan_lookups, record,
+    search_questions, upstreams, upstreams_unread,
+};
 pub use measured::{Asked, wanted_measures};
 pub use plan::{MeshOptions, MeshPlan, PlannedCell, SourcePlan, plan_measures, plan_mesh};
 pub use reach::{
@@ -55,7 +64,9 @@ pub use reach::{
     assemble, dns_service, fold_reach, plan_control_plane, plan_controls, plan_egress, plan_outside,
     plan_performance, plan_services, ready_endpoints,
 };
+pub use rules::{Led, led};
 pub use suggestion::{policy_question_missing, suggested_policies};
+pub use tracked::{TrackedAsked, asked as tracked_asked};
 pub use tries::came_out_right;
 pub use underlay::{name_gateways, plan_nodes, plan_own_nodes, plan_own_pods};
 pub use view::View;

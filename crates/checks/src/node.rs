@@ -17,7 +17,7 @@ pub(crate) mod net_server_version;
 pub(crate) mod net_sysctl;
 pub(crate) mod net_time;
 pub(crate) mod net_vxlan_csum;
-mod rise;
+pub(crate) mod rise;
 
 use observation::NodeEvidence;
 use report::CellState;

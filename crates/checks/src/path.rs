@@ -35,7 +35,12 @@ fn of_faults(view: &View<'_>, id: &str, protocols: &[Protocol]) -> Judgement {
 
 /// No mesh was asked for: where something else was, that is not worth a word.
 fn not_wanted(view: &View<'_>) -> Judgement {
-    if view.observation.reach.is_some() || view.observation.policy.is_some() {
+    let observation = view.observation;
+    if observation.reach.is_some()
+        || observation.policy.is_some()
+        || observation.lookups.is_some()
+        || observation.dns.is_some()
+    {
         Judgement::not_asked()
     } else {
         Judgement::skipped("no probes between pods were asked for")

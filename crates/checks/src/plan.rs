@@ -62,7 +62,7 @@ impl Default for MeshOptions {
 
 /// The least time between two retries: kernels send one ICMP error a second to each destination
 /// (`net.ipv4.icmp_ratelimit`).
-const RETRY_GAP_MS: u64 = 1000;
+pub(crate) const RETRY_GAP_MS: u64 = 1000;
 
 /// What is to be tried by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -275,6 +275,7 @@ fn source_plan(run: &str, cells: &[PlannedCell], options: &MeshOptions) -> Plan 
         concurrency,
         // Every probe may run into its timeout once, in as many rounds as it takes; then the retries.
         deadline_ms: (rounds + 1) * options.timeout_ms + retries * RETRY_GAP_MS + 2000,
+        gap_ms: 0,
         retry: (options.retries > 0).then_some(Retry {
             gap_ms: RETRY_GAP_MS,
             most: options.retries,

@@ -14,6 +14,8 @@ use netprobe::{Kind, Outcome, Plan, Probe, Retry, Sample, WIRE_VERSION};
 use observation::{Attempt, Cell, Expected, Mesh, Purpose, Source};
 use report::{Family, Subject};
 
+use crate::plan::RETRY_GAP_MS;
+
 pub use control::plan_control_plane;
 pub use egress::{EgressTarget, plan_egress};
 pub use fold::fold_reach;
@@ -105,10 +107,6 @@ pub struct SourceTries {
     pub attempt_of: Vec<usize>,
 }
 
-/// The least time between two retries: kernels send one ICMP error a second to each destination
-/// (`net.ipv4.icmp_ratelimit`).
-const RETRY_GAP_MS: u64 = 1000;
-
 /// A place to try from, with the addresses that it has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -193,6 +191,7 @@ pub fn assemble(run: &str, places: &[Place], wanted: &[Wanted], options: &ReachO
                 Effort::Full => want.tries,
                 Effort::Brief => want.tries.min(BRIEF_TRIES),
             };
+            let tries = tries.max(least_tries(&want.kind));
             let series = tries.clamp(1, options.series.max(1));
             for _ in 0..series {
                 let Ok(id) = u32::try_from(probes.len()) else {
@@ -230,6 +229,16 @@ pub fn assemble(run: &str, places: &[Place], wanted: &[Wanted], options: &ReachO
     ReachPlan { sources }
 }
 
+/// One datagram may get lost on the best of networks, and nobody sends it again as TCP does.
+fn least_tries(kind: &Kind) -> u32 {
+    if is_datagram(kind) { 2 } else { 1 }
+}
+
+/// Whether a try of this kind is one datagram there and one back.
+pub(crate) fn is_datagram(kind: &Kind) -> bool {
+    matches!(kind, Kind::Udp | Kind::Icmp | Kind::Dns { tcp: false, .. })
+}
+
 fn agent_plan(run: &str, probes: Vec<Probe>, options: &ReachOptions) -> Plan {
     let concurrency = options.concurrency.max(1);
     let count = u32::try_from(probes.len()).unwrap_or(u32::MAX);
@@ -240,6 +249,7 @@ fn agent_plan(run: &str, probes: Vec<Probe>, options: &ReachOptions) -> Plan {
         concurrency,
         // Every try may run into its timeout, in as many rounds as it takes; then the retries.
         deadline_ms: (rounds + 1) * options.timeout_ms + u64::from(options.retries) * RETRY_GAP_MS + 2000,
+        gap_ms: 0,
         retry: (options.retries > 0).then_some(Retry {
             gap_ms: RETRY_GAP_MS,
             most: options.retries,

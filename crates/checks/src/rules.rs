@@ -6,16 +6,26 @@
 #[cfg(test)]
 mod api;
 pub(crate) mod cni_encap_port;
+pub(crate) mod ep_aff;
+pub(crate) mod ep_explain_path;
+pub(crate) mod ep_extip;
 pub(crate) mod ep_rule_backends;
+pub(crate) mod ep_rule_canary;
 pub(crate) mod ep_rule_extra;
 pub(crate) mod ep_rule_hook;
+pub(crate) mod ep_rule_ipvs;
 pub(crate) mod ep_rule_lack_ep;
+pub(crate) mod ep_rule_mark;
 pub(crate) mod ep_rule_missing;
 pub(crate) mod ep_rule_noreject;
+pub(crate) mod ep_rule_order;
+pub(crate) mod ep_rule_parse;
+pub(crate) mod ep_rule_prob;
 pub(crate) mod ep_rule_reject;
 pub(crate) mod ep_rule_stale;
 pub(crate) mod ep_rule_stale_ep;
 mod expected;
+mod led;
 pub(crate) mod net_ct_notrack;
 pub(crate) mod net_egr_masq;
 pub(crate) mod net_forward;
@@ -29,12 +39,25 @@ pub(crate) mod net_mtu_pmtud;
 pub(crate) mod net_nat;
 mod ports;
 
+pub(crate) use expected::OnNode;
 use netmodel::rules::{StopKind, proxy_modes};
 use report::{Finding, Gap, Severity, Subject};
+
+pub use led::{Led, led};
 
 use crate::check::Judgement;
 use crate::firewall::{Firewall, Manner, Stopping, evidence, gap, gaps, repair, skipped};
 use crate::view::View;
+
+/// The nodes whose rules are those of an earlier time, by what the API says. None where they were not held against it.
+pub(crate) fn stale(view: &View<'_>) -> Vec<String> {
+    let mut nodes = Vec::new();
+    expected::compared(view, |all, _| {
+        let stale = all.iter().filter(|node| node.is_stale());
+        nodes.extend(stale.map(|node| node.firewall.name().to_owned()));
+    });
+    nodes
+}
 
 /// Judges every node whose rules were read.
 fn each(view: &View<'_>, judge: impl Fn(&Firewall<'_>, &mut Vec<Finding>, &mut Vec<Gap>)) -> Judgement {

@@ -1,5 +1,6 @@
 //! An observation as checks read it: cells by what they are about, gaps already counted, failures already localised.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use netprobe::{Kind, Outcome};
@@ -7,11 +8,14 @@ use observation::{Cell, Node, Observation, Place, ProbePod};
 use report::{CellState, Family, Gap, GapReason, Observed, Protocol};
 
 use crate::check::Judgement;
+use crate::dns;
 use crate::endpoints;
 use crate::firewall::Firewall;
 use crate::localise::{Fault, localise};
+use crate::lookups;
 use crate::nodes::Nodes;
 use crate::outcome::cell_state;
+use crate::rules;
 use crate::scene::Scene;
 
 /// What a cell is about.
@@ -40,10 +44,16 @@ pub struct View<'a> {
     pub(crate) scene: Option<Scene<'a>>,
     /// Services and what stands behind them; `None` when they were not asked about.
     pub(crate) backends: Option<endpoints::Scene<'a>>,
+    /// The cluster's DNS; `None` when it was not asked about.
+    pub(crate) dns: Option<dns::Scene<'a>>,
     /// What was read of nodes, or the judgement of every check that needs it.
     pub(crate) read_nodes: Result<Nodes<'a>, Judgement>,
     /// The packet rules of the nodes that were read.
     pub(crate) firewalls: Vec<Firewall<'a>>,
+    /// How they differ from what the API asks for; filled in by the first check that asks.
+    pub(crate) compared: OnceCell<Vec<rules::OnNode<'a>>>,
+    /// What was asked of DNS servers.
+    pub(crate) lookups: Option<lookups::Table<'a>>,
     probing_gaps: Vec<Gap>,
 }
 
@@ -56,8 +66,11 @@ impl<'a> View<'a> {
             faults: Vec::new(),
             scene: Scene::of(observation),
             backends: endpoints::Scene::of(observation),
+            dns: dns::Scene::of(observation),
             read_nodes: Nodes::of(observation),
             firewalls: Firewall::all(observation),
+            compared: OnceCell::new(),
+            lookups: observation.lookups.as_deref().map(lookups::Table::of),
             probing_gaps: Vec::new(),
         };
         view.probing_gaps = probing_gaps(&view);
@@ -68,8 +81,13 @@ impl<'a> View<'a> {
     /// Whether a mesh was asked for at all. Probe pods may be there for something else.
     pub(crate) fn is_wanted(&self) -> bool {
         let observation = self.observation;
-        let is_other =
-            observation.reach.is_some() || observation.policy.is_some() || observation.backends.is_some();
+        let is_other = observation.reach.is_some()
+            || observation.policy.is_some()
+            || observation.backends.is_some()
+            || observation.kube_proxy.is_some()
+            || observation.tracked.is_some()
+            || observation.lookups.is_some()
+            || observation.dns.is_some();
         observation.mesh.is_some() || (observation.placement.is_some() && !is_other)
     }
 

@@ -2,6 +2,7 @@
 
 mod around;
 mod caller;
+mod named;
 mod pod;
 #[cfg(test)]
 mod tests;
@@ -10,13 +11,14 @@ mod workload;
 use std::collections::BTreeSet;
 
 use observation::{
-    BackendPod, BackendWorkload, Backends, BackendsQuestion, EndpointSlice, EndpointsObject, SecondLook,
-    Service, ServiceCaller,
+    AskedCaller, BackendPod, BackendWorkload, Backends, BackendsQuestion, EndpointSlice, EndpointsObject,
+    ReferenceGrant, SecondLook, Service, ServiceCaller,
 };
 use report::{GapReason, Observed};
 
-use self::caller::{IngressItem, RouteItem};
-use self::pod::PodItem;
+use self::caller::{GATEWAY, GrantItem, IngressItem, RouteItem, foreign};
+pub use self::named::{CallerKind, RouteKind};
+pub(crate) use self::pod::PodItem;
 use self::workload::WorkloadItem;
 use crate::cluster::Cluster;
 use crate::list::ListQuery;
@@ -25,18 +27,26 @@ use crate::list::ListQuery;
 const MOST_ENDPOINTS: usize = 20;
 
 impl Cluster {
-    /// Reads Services and what stands behind them. `read_at` is the time now, RFC 3339, UTC. One Service by its name costs its namespace's
-    /// lists, never those of the cluster.
-    pub async fn backends(&self, question: BackendsQuestion, read_at: String) -> Backends {
-        let namespace = question.namespace.as_deref();
+    /// Reads Services and what stands behind them. `read_at` is the time now, RFC 3339, UTC. Services by their names cost the lists of
+    /// their namespaces, never those of the cluster. `asked_callers` are those that the question comes from.
+    pub async fn backends(
+        &self,
+        question: BackendsQuestion,
+        asked_callers: Vec<AskedCaller>,
+        read_at: String,
+    ) -> Backends {
+        let scopes = scopes(&question);
+        let selector = question.selector.as_deref();
         let (services, slices, pods, workloads, events, controller_manager, callers) = tokio::join!(
-            self.asked_services(&question),
-            self.slices_behind(namespace, question.name.as_deref()),
-            self.pods_behind(namespace),
-            self.workloads_behind(namespace),
-            self.backend_events(namespace),
+            of_each(&scopes, async |it| self.asked_services(it, selector).await),
+            of_each(&scopes, async |it| self
+                .slices_behind(it, question.name.as_deref())
+                .await),
+            of_each(&scopes, async |it| self.pods_behind(it).await),
+            of_each(&scopes, async |it| self.workloads_behind(it).await),
+            of_each(&scopes, async |it| self.backend_events(it).await),
             self.controller_lease(),
-            self.service_callers(namespace),
+            of_each(&scopes, async |it| self.service_callers(it).await),
         );
         let mut backends = Backends {
             question,
@@ -51,18 +61,23 @@ impl Cluster {
             callers,
             endpoints: None,
             load_balancers: None,
+            asked_callers,
+            grants: None,
             second_look: None,
         };
         self.complete(&mut backends).await;
+        backends.grants = self.grants_for(&backends).await;
         backends
     }
 
     /// EndpointSlices and pods of all that was asked about, once more. `read_at` is the time now, RFC 3339, UTC.
     pub async fn look_again(&self, question: &BackendsQuestion, read_at: String) -> SecondLook {
-        let namespace = question.namespace.as_deref();
+        let scopes = scopes(question);
         let (slices, pods) = tokio::join!(
-            self.slices_behind(namespace, question.name.as_deref()),
-            self.pods_behind(namespace)
+            of_each(&scopes, async |it| self
+                .slices_behind(it, question.name.as_deref())
+                .await),
+            of_each(&scopes, async |it| self.pods_behind(it).await),
         );
         SecondLook {
             read_at,
@@ -125,10 +140,7 @@ impl Cluster {
                 }
             }
         }
-        let is_asked = |service: &&Service| {
-            let name = backends.question.name.as_ref();
-            name.is_none_or(|name| service.name == *name)
-        };
+        let is_asked = |service: &&Service| backends.question.is_about(service);
         if services
             .iter()
             .filter(is_asked)
@@ -155,12 +167,13 @@ impl Cluster {
         }
     }
 
-    async fn asked_services(&self, question: &BackendsQuestion) -> Observed<Vec<Service>> {
-        let mut query = within(
-            ListQuery::new("", "v1", "services"),
-            question.namespace.as_deref(),
-        );
-        if let Some(selector) = &question.selector {
+    async fn asked_services(
+        &self,
+        namespace: Option<&str>,
+        selector: Option<&str>,
+    ) -> Observed<Vec<Service>> {
+        let mut query = within(ListQuery::new("", "v1", "services"), namespace);
+        if let Some(selector) = selector {
             query = query.with_labels(selector);
         }
         self.listed_services("Services", &query).await
@@ -247,12 +260,7 @@ impl Cluster {
     /// Ingresses, and routes of the Gateway API where it is served.
     async fn service_callers(&self, namespace: Option<&str>) -> Observed<Vec<ServiceCaller>> {
         let ingresses = within(ListQuery::new("networking.k8s.io", "v1", "ingresses"), namespace);
-        let route = |resource| {
-            within(
-                ListQuery::new("gateway.networking.k8s.io", "v1", resource),
-                namespace,
-            )
-        };
+        let route = |resource| within(ListQuery::new(GATEWAY, "v1", resource), namespace);
         let (http, grpc) = (route("httproutes"), route("grpcroutes"));
         let (ingresses, http, grpc) = tokio::join!(
             self.list::<IngressItem>("Ingresses", &ingresses),
@@ -275,6 +283,36 @@ impl Cluster {
         })
     }
 
+    /// What allows routes to send to Services of other namespaces, where any does.
+    async fn grants_for(&self, backends: &Backends) -> Option<Observed<Vec<ReferenceGrant>>> {
+        let asked = backends.asked_callers.iter().flat_map(|asked| &asked.calls);
+        let listed = backends.callers.seen().into_iter().flatten();
+        let namespaces = foreign(asked.chain(listed));
+        if namespaces.is_empty() {
+            return None;
+        }
+        // Where there is no such kind, nothing is allowed.
+        let version = match self.gateway_version("referencegrants").await {
+            Ok(Some(version)) => version,
+            Ok(None) => return Some(Observed::Seen(Vec::new())),
+            // The list says why.
+            Err(_) => "v1beta1".to_owned(),
+        };
+        let scopes: Vec<Option<&str>> = namespaces.into_iter().map(Some).collect();
+        let grants = of_each(&scopes, async |namespace| {
+            let query = within(
+                ListQuery::new(GATEWAY, version.as_str(), "referencegrants"),
+                namespace,
+            );
+            let items = self.list::<GrantItem>("ReferenceGrants", &query).await;
+            items.map(|items| items.into_iter().flat_map(GrantItem::grants).collect())
+        });
+        Some(grants.await.map(|mut grants| {
+            grants.sort();
+            grants
+        }))
+    }
+
     async fn endpoints_of(&self, services: &[(&str, &str)]) -> Observed<Vec<EndpointsObject>> {
         let mut all = Observed::Seen(Vec::new());
         for (namespace, name) in services {
@@ -290,13 +328,33 @@ impl Cluster {
     }
 }
 
+/// The namespaces to read for a question; `None` is all of the cluster.
+fn scopes(question: &BackendsQuestion) -> Vec<Option<&str>> {
+    match question.namespaces() {
+        Some(namespaces) => namespaces.into_iter().map(Some).collect(),
+        None => vec![None],
+    }
+}
+
+/// The lists of these namespaces as one.
+async fn of_each<'a, T>(
+    scopes: &[Option<&'a str>],
+    read: impl AsyncFn(Option<&'a str>) -> Observed<Vec<T>>,
+) -> Observed<Vec<T>> {
+    let mut all = Observed::Seen(Vec::new());
+    for scope in scopes {
+        all = joined(all, read(*scope).await);
+    }
+    all
+}
+
 fn sorted_pods(items: Vec<PodItem>) -> Vec<BackendPod> {
     let mut pods: Vec<BackendPod> = items.into_iter().map(BackendPod::from).collect();
     pods.sort_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
     pods
 }
 
-fn within(query: ListQuery, namespace: Option<&str>) -> ListQuery {
+pub(crate) fn within(query: ListQuery, namespace: Option<&str>) -> ListQuery {
     match namespace {
         Some(namespace) => query.in_namespace(namespace),
         None => query,
@@ -304,7 +362,7 @@ fn within(query: ListQuery, namespace: Option<&str>) -> ListQuery {
 }
 
 /// Both lists as one; unseen where either is.
-fn joined<T>(all: Observed<Vec<T>>, more: Observed<Vec<T>>) -> Observed<Vec<T>> {
+pub(crate) fn joined<T>(all: Observed<Vec<T>>, more: Observed<Vec<T>>) -> Observed<Vec<T>> {
     match (all, more) {
         (Observed::Seen(mut all), Observed::Seen(more)) => {
             all.extend(more);

@@ -178,6 +178,11 @@ impl Cluster {
         gap::of_request(what.into(), error, &self.host(), verb, resource, namespace)
     }
 
+    /// An error of a request in kubectl's words.
+    pub(crate) fn in_words(&self, error: &kube::Error) -> ClusterError {
+        ClusterError::of_request(error, &self.host())
+    }
+
     /// To be asked at the end of a run: an error when the server warned and `--warnings-as-errors` was given.
     pub fn check_warnings(&self) -> Result<(), ClusterError> {
         match self.transport.warnings.count() {

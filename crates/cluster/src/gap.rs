@@ -75,7 +75,8 @@ fn message(error: &kube::Error, host: &str) -> String {
     crate::sanitize(&text).into_owned()
 }
 
-fn is_unknown_path(status: &kube::core::Status) -> bool {
+/// Whether the server has no such path at all, rather than no such object.
+pub(crate) fn is_unknown_path(status: &kube::core::Status) -> bool {
     status
         .details
         .as_ref()

@@ -17,13 +17,15 @@ use crate::list::ListQuery;
 use pod::PodObject;
 use served::{ApiServiceObject, WebhookConfiguration};
 use service::ServiceObject;
-use slice::SliceObject;
+pub(crate) use slice::SliceObject;
 
 /// Which Services, or the EndpointSlices of which Services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServiceScope<'a> {
     /// Of all namespaces.
     All,
+    /// Of this namespace.
+    Namespace(&'a str),
     /// Of all namespaces, with the label that the cluster's DNS has.
     Dns,
     /// This one.
@@ -43,6 +45,10 @@ impl Cluster {
         let query = ListQuery::new("", "v1", "services");
         let (what, query) = match scope {
             ServiceScope::All => ("Services".to_owned(), query),
+            ServiceScope::Namespace(namespace) => (
+                format!("Services of namespace {namespace}"),
+                query.in_namespace(namespace),
+            ),
             ServiceScope::Dns => ("the DNS Service".to_owned(), query.with_labels(DNS_LABEL)),
             ServiceScope::One { namespace, name } => (
                 format!("service/{name} -n {namespace}"),
@@ -67,6 +73,10 @@ impl Cluster {
         let query = ListQuery::new("discovery.k8s.io", "v1", "endpointslices");
         let (what, query) = match scope {
             ServiceScope::All => ("EndpointSlices".to_owned(), query),
+            ServiceScope::Namespace(namespace) => (
+                format!("EndpointSlices of namespace {namespace}"),
+                query.in_namespace(namespace),
+            ),
             // The controller copies the labels of the Service.
             ServiceScope::Dns => (
                 "EndpointSlices of the DNS Service".to_owned(),

@@ -14,6 +14,7 @@ mod sources;
 mod stanza;
 mod template;
 mod token;
+mod upstreams;
 mod value;
 mod version;
 
@@ -24,4 +25,5 @@ pub use lint::{Facts, Lint, Role, lint};
 pub use parse::parse;
 pub use setup::check;
 pub use sources::Sources;
+pub use upstreams::{Upstream, UpstreamAddress};
 pub use version::{Span, Version, plugin_span, plugins, property_span};

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod forwarding;
+mod known;
 mod plugins;
 mod refusals;
 
@@ -64,6 +65,8 @@ pub struct Lint {
     pub why: String,
     /// What to change, safe to paste.
     pub fix: String,
+    /// The upstream that it is about, where it is about one.
+    pub upstream: Option<IpAddr>,
 }
 
 /// Looks at a Corefile. In the order of its lines, the worst first within a line.
@@ -114,6 +117,13 @@ impl<'a> Found<'a> {
         self.add(id, Severity::Note, place, why.into(), fix.into());
     }
 
+    /// Says of the last what was found which upstream it is about.
+    fn of_upstream(&mut self, address: IpAddr) {
+        if let Some(last) = self.lints.last_mut() {
+            last.upstream = Some(address);
+        }
+    }
+
     fn add(&mut self, id: &'static str, severity: Severity, place: Place, why: String, fix: String) {
         self.lints.push(Lint {
             id,
@@ -121,6 +131,7 @@ impl<'a> Found<'a> {
             place,
             why,
             fix,
+            upstream: None,
         });
     }
 }

@@ -28,8 +28,11 @@ pub use counters::Counters;
 pub use decider::Decider;
 pub use iptables::parse_iptables_save;
 pub use kube_proxy::{
-    BentEndpoint, DeadEnd, NAT_HOOKS, ProxyHook, ProxyMode, RefusedPort, ServicePort, bent_endpoints,
-    dead_ends, missing_hooks, missing_nft_hooks, proxy_modes, refused_ports, service_ports,
+    Ahead, BentEndpoint, CANARY, DeadEnd, Diversion, Diverted, MarkFault, MarkFaultKind, NAT_HOOKS, PathEnd,
+    ProxyHook, ProxyMode, RefusedPort, ServicePath, ServicePort, UnevenShares, ahead_of_services,
+    bent_endpoints, dead_ends, external_ports, lost_canaries, mark_faults, masquerade_bit,
+    masquerades_every_client, missing_hooks, missing_nft_hooks, others_with_bit, proxy_modes, refused_ports,
+    service_path, service_ports, uneven_shares,
 };
 pub use matching::Truth;
 pub use model::{Base, Chain, ChainKind, Family, Hook, Policy, Rule, RuleSet, Step, Table, View};

@@ -5,6 +5,9 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+/// So many tracked connections are listed at most. A line has 200 bytes.
+pub const MOST_LISTED: usize = 20_000;
+
 /// What one agent is to read, in this order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -74,6 +77,8 @@ pub enum Read {
     Connections {
         /// After so many the count ends. The kernel lists them by their hash, so that the first ones are a fair sample.
         most: u64,
+        /// Entries whose line in `/proc/net/nf_conntrack` has one of these are listed as well. None for none.
+        words: Vec<String>,
     },
     /// How full the table of tracked connections is, and its counters. Needs no rights.
     Tracking,
@@ -84,6 +89,8 @@ pub enum Read {
         address: SocketAddr,
         /// As `/healthz`.
         path: String,
+        /// The most of the answer, its head included, in bytes.
+        most_bytes: u32,
     },
     /// Of each device whether it fills in the checksums of what is sent (`ethtool -k`: tx-checksumming).
     SendChecksums,
@@ -174,6 +181,9 @@ pub enum ReadOutcome {
         by_state: BTreeMap<String, u64>,
         /// Whether there are more than were counted.
         more: bool,
+        /// The entries that were to be listed, among those counted, as `/proc/net/nf_conntrack` has them. At most
+        /// [`MOST_LISTED`].
+        lines: Vec<String>,
     },
     /// The table of tracked connections.
     #[serde(rename_all = "camelCase")]

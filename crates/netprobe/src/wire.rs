@@ -21,10 +21,29 @@ pub struct Plan {
     /// finished by then are absent from the answers; one that had failed and was still to be tried again, or was just
     /// being tried, is answered with the samples that it has.
     pub deadline_ms: u64,
+    /// The least time between the starts of two first tries, in milliseconds: 0 for none. It bounds the rate at which a
+    /// server is asked.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub gap_ms: u64,
     /// What is done about probes that fail, or `None` for nothing.
     pub retry: Option<Retry>,
     /// The probes, in any order. Ids are unique.
     pub probes: Vec<Probe>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_no_size(number: &u16) -> bool {
+    *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// Failed probes are tried once more after all others have ended, alone: kernels limit the rate of ICMP errors, and
@@ -98,6 +117,13 @@ pub enum Kind {
         qtype: u16,
         /// Over TCP instead of UDP.
         tcp: bool,
+        /// Whether the answer comes back as it is ([`Outcome::Dns::message`]).
+        #[serde(default, skip_serializing_if = "is_false")]
+        whole: bool,
+        /// Ask with EDNS (RFC 6891), and for answers over UDP of up to so many bytes; 0 to ask without, as the resolvers of
+        /// glibc and musl do.
+        #[serde(default, skip_serializing_if = "is_no_size")]
+        edns: u16,
     },
     /// One HTTP/1.1 GET without TLS. [`Outcome::Http`] when a status line came back, whatever it says.
     #[serde(rename_all = "camelCase")]
@@ -168,6 +194,10 @@ pub enum Outcome {
         addresses: Vec<IpAddr>,
         /// Whether the server cut the answer (the flag TC).
         truncated: bool,
+        /// The answer as it came, in base64, where [`Kind::Dns::whole`] asked for it; else empty. Over TCP without its
+        /// length.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        message: String,
     },
     /// An HTTP server answered.
     #[serde(rename_all = "camelCase")]

@@ -43,6 +43,8 @@ fn dns(name: &str, tcp: bool) -> Kind {
         name: name.to_owned(),
         qtype: 1,
         tcp,
+        whole: false,
+        edns: 0,
     }
 }
 
@@ -142,6 +144,36 @@ fn a_dns_server_answers_over_both_transports() {
         let expected: Vec<std::net::IpAddr> = vec![[10, 9, 8, 7].into()];
         assert_eq!((rcode, addresses, truncated), (0, expected, false));
     }
+}
+
+#[test]
+fn a_dns_answer_comes_back_whole_where_that_is_wanted_and_edns_is_asked_with() {
+    use base64::Engine as _;
+    let udp = UdpSocket::bind(local(0)).unwrap();
+    let target = udp.local_addr().unwrap();
+    thread::spawn(move || {
+        let mut query = [0; 512];
+        while let Ok((length, from)) = udp.recv_from(&mut query) {
+            query[2] |= 0x80;
+            let _ = udp.send_to(&query[..length], from);
+        }
+    });
+    let kind = |whole, edns| Kind::Dns {
+        name: "a.bc".to_owned(),
+        qtype: 33,
+        tcp: false,
+        whole,
+        edns,
+    };
+    let message = |kind| match outcome(target, kind) {
+        Outcome::Dns { message, .. } => base64::engine::general_purpose::STANDARD.decode(message).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    assert!(message(kind(false, 1232)).is_empty());
+    let plain = message(kind(true, 0));
+    assert_eq!(plain[2..], *b"\x81\0\0\x01\0\0\0\0\0\0\x01a\x02bc\0\0\x21\0\x01");
+    let sized = message(kind(true, 1232));
+    assert_eq!(sized[plain.len()..], [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]);
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! What stands behind Services: selectors, EndpointSlices, the pods that should be in them, what makes those pods, and what else
 //! says why a Service has nobody behind it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use report::{Observed, Subject};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{EndpointSlice, PolicyPort, Service};
+use crate::{AskedCaller, EndpointSlice, PolicyPort, ReferenceGrant, Service, ServiceCaller};
 
 /// What was seen of Services and of what stands behind them.
 ///
@@ -37,6 +37,12 @@ pub struct Backends {
     pub controller_manager: Observed<Option<ControllerLease>>,
     /// What refers to Services: Ingresses and routes of the Gateway API, where that is served.
     pub callers: Observed<Vec<ServiceCaller>>,
+    /// Ingresses and routes by whose names Services were asked about, and what they send to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked_callers: Vec<AskedCaller>,
+    /// What allows routes to send to Services of other namespaces, of the namespaces of those; `None` where no route does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grants: Option<Observed<Vec<ReferenceGrant>>>,
     /// Endpoints objects of Services without a selector that have no EndpointSlice; `None` where there is no such Service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoints: Option<Observed<Vec<EndpointsObject>>>,
@@ -59,6 +65,60 @@ pub struct BackendsQuestion {
     /// With labels that this selector selects; `None` for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
+    /// These and no others, possibly of several namespaces; empty where the rest says which.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<ServiceName>,
+}
+
+/// The name of a Service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceName {
+    /// `metadata.namespace`.
+    pub namespace: String,
+    /// `metadata.name`.
+    pub name: String,
+}
+
+impl ServiceName {
+    /// Whether it is the name of this Service.
+    pub fn is_of(&self, service: &Service) -> bool {
+        self.name == service.name && self.namespace == service.namespace
+    }
+}
+
+impl BackendsQuestion {
+    /// Whether a Service of those that were read is one that was asked about: with a name in the question, others of its namespace are
+    /// read to compare with.
+    pub fn is_about(&self, service: &Service) -> bool {
+        let is = |asked: &Option<String>, own: &str| asked.as_ref().is_none_or(|asked| asked == own);
+        let is_named = self.services.is_empty() || self.services.iter().any(|name| name.is_of(service));
+        is_named && is(&self.name, &service.name) && is(&self.namespace, &service.namespace)
+    }
+
+    /// The Service, by namespace and name, where just one was asked about by its name.
+    pub fn single(&self) -> Option<(&str, &str)> {
+        match (self.services.as_slice(), &self.namespace, &self.name) {
+            ([one], _, None) => Some((&one.namespace, &one.name)),
+            ([], Some(namespace), Some(name)) => Some((namespace, name)),
+            _ => None,
+        }
+    }
+
+    /// The namespaces whose objects are read for it; `None` for all of the cluster.
+    pub fn namespaces(&self) -> Option<BTreeSet<&str>> {
+        if let Some(namespace) = &self.namespace {
+            return Some(BTreeSet::from([namespace.as_str()]));
+        }
+        let of = self.services.iter().map(|name| name.namespace.as_str());
+        (!self.services.is_empty()).then(|| of.collect())
+    }
+
+    /// Whether all Services of this namespace are read for it.
+    pub fn reads_all_of(&self, namespace: &str) -> bool {
+        let reads = self.namespaces().is_none_or(|all| all.contains(namespace));
+        reads && self.selector.is_none()
+    }
 }
 
 /// EndpointSlices and pods, once more.
@@ -213,24 +273,6 @@ pub struct ControllerLease {
     pub holder: Option<String>,
     /// `spec.renewTime`, RFC 3339.
     pub renewed: Option<String>,
-}
-
-/// Something that sends requests to a Service.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ServiceCaller {
-    /// In lower case and singular: `ingress`.
-    pub kind: String,
-    /// `metadata.namespace`.
-    pub namespace: String,
-    /// `metadata.name`.
-    pub name: String,
-    /// The namespace of the Service.
-    pub service_namespace: String,
-    /// The Service's name.
-    pub service: String,
-    /// The Service's port, by number or name; `None` where it names none.
-    pub port: Option<String>,
 }
 
 /// What is needed of an Endpoints object: by the API's own word deprecated, it matters only where slices are copied from it.

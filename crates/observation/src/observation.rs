@@ -5,7 +5,7 @@ use netprobe::{Kind, Sample};
 use report::{Gap, Observed};
 use serde::{Deserialize, Serialize};
 
-use crate::{Backends, NodeEvidence, NodePod, PolicyFacts, Reach, Underlay};
+use crate::{Backends, Dns, KubeProxy, NodeEvidence, NodePod, PolicyFacts, Reach, Tracked, Underlay};
 
 /// Everything that was seen of a cluster in one run. It is what a bundle holds: the same observation always gives the
 /// same report.
@@ -52,6 +52,21 @@ pub struct Observation {
     /// Services and what stands behind them, or `None` when they were not asked about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backends: Option<Box<Backends>>,
+    /// To whom connections to Services went, or `None` when that was not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<crate::Spread>,
+    /// kube-proxy and what it says of itself, or `None` when it was not asked about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kube_proxy: Option<Box<KubeProxy>>,
+    /// Tracked connections to Services, or `None` when they were not asked about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracked: Option<Box<Tracked>>,
+    /// The cluster's DNS as the API shows it, or `None` when it was not asked about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dns: Option<Box<Dns>>,
+    /// What was asked of DNS servers, or `None` when nothing was to be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lookups: Option<Box<crate::Lookups>>,
     /// What the run cost.
     pub stats: Stats,
 }
@@ -80,6 +95,11 @@ impl Observation {
             measured: None,
             policy: None,
             backends: None,
+            spread: None,
+            kube_proxy: None,
+            tracked: None,
+            dns: None,
+            lookups: None,
             stats: Stats::default(),
         }
     }
@@ -174,6 +194,33 @@ pub struct Placement {
     /// What should be said about the placement, one sentence each: a fallback that was taken, a policy of the
     /// namespace that selects the probe pods.
     pub notes: Vec<String>,
+}
+
+impl Placement {
+    /// The nodes on which a probe pod ran, by name.
+    pub fn ready(&self) -> impl Iterator<Item = &str> {
+        let nodes = self.nodes.iter();
+        nodes
+            .filter(|(_, place)| matches!(place, Place::Ready(_)))
+            .map(|(node, _)| node.as_str())
+    }
+
+    /// What came of each node on which a pod was wanted: where one ran what `of_ready` gives, where none did the reason. Nodes for which
+    /// it gives nothing are absent.
+    pub fn outcomes<T>(
+        &self,
+        mut of_ready: impl FnMut(&str) -> Option<Observed<T>>,
+    ) -> BTreeMap<String, Observed<T>> {
+        let outcomes = self.nodes.iter().filter_map(|(node, place)| {
+            let outcome = match place {
+                Place::LeftOut { .. } => return None,
+                Place::Failed(gap) => Observed::Unseen(gap.clone()),
+                Place::Ready(_) => of_ready(node)?,
+            };
+            Some((node.clone(), outcome))
+        });
+        outcomes.collect()
+    }
 }
 
 /// What became of one node.

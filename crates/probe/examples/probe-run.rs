@@ -140,6 +140,7 @@ async fn main() -> anyhow::Result<()> {
             run: run.placement().run.clone(),
             concurrency: 64,
             deadline_ms: 10_000,
+            gap_ms: 0,
             retry: None,
             probes,
         };

@@ -1,20 +1,24 @@
 //! What a node shows of its own network, through a probe pod in its network namespace.
 
 mod kernel;
+pub(crate) mod kube_proxy;
 mod netlink;
 mod plan;
+mod pod_files;
 mod pods;
 mod proc;
 mod rules;
+pub(crate) mod tracked;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use netprobe::{FileText, ReadAnswer, ReadOutcome};
+use netprobe::{FileText, ReadAnswer, ReadOutcome, ReadPlan};
 use observation::NodeReads;
 use report::{Gap, GapReason, Observed};
 
-use self::plan::{DIRECTORIES, FILES, host_root, id};
+use self::plan::{DIRECTORIES, FILES, RESOLV_CONF, host_root, id};
+use crate::exec::Executed;
 use crate::options::Tier;
 use crate::run::ProbeRun;
 
@@ -41,14 +45,50 @@ impl ProbeRun {
                 None => return Observed::Unseen(gap.clone()),
             }
         }
-        let answers = Answers {
-            node,
-            tier,
-            by_id: executed.reads.iter().map(|answer| (answer.id, answer)).collect(),
-            cut_off: executed.seen.gap().cloned(),
-        };
+        let answers = Answers::of(node, tier, &executed);
         let middle = asked.as_millisecond() + (answered.as_millisecond() - asked.as_millisecond()) / 2;
         Observed::Seen(reads(&answers, middle))
+    }
+
+    /// Reads only the packet rules of a node, through a privileged pod there: quick enough to be done again and again. All
+    /// else of the node is unseen.
+    pub async fn read_rules(&self, node: &str) -> Observed<NodeReads> {
+        let plan = plan::rules(&self.placement().run);
+        self.answered(node, Tier::Privileged, &plan, |answers| {
+            reads(answers, Timestamp::now().as_millisecond())
+        })
+        .await
+    }
+
+    /// What pods with `dnsPolicy: Default` find in their resolv.conf on a node: probe pods are such.
+    ///
+    /// A node without one, an exec that failed, and a file that was not read whole are unseen.
+    pub async fn read_resolv_conf(&self, node: &str) -> Observed<String> {
+        let plan = plan::resolv_conf(&self.placement().run);
+        let read = self.answered(node, Tier::Pod, &plan, |answers| {
+            answers
+                .texts(id::FILES, 1, RESOLV_CONF)
+                .and_then(|mut texts| match texts.remove(RESOLV_CONF) {
+                    Some(text) => text,
+                    None => Observed::Unseen(answers.gap(RESOLV_CONF, "the probe pod has none")),
+                })
+        });
+        read.await.and_then(|text| text)
+    }
+
+    /// Lets the agent of a node read, and makes something of its answers. Unseen where there are none at all.
+    async fn answered<T>(
+        &self,
+        node: &str,
+        tier: Tier,
+        plan: &ReadPlan,
+        make: impl FnOnce(&Answers<'_>) -> T,
+    ) -> Observed<T> {
+        let executed = self.read(node, plan).await;
+        match &executed.seen {
+            Observed::Unseen(gap) if executed.reads.is_empty() => Observed::Unseen(gap.clone()),
+            _ => Observed::Seen(make(&Answers::of(node, tier, &executed))),
+        }
     }
 }
 
@@ -59,6 +99,17 @@ struct Answers<'a> {
     by_id: BTreeMap<u32, &'a ReadAnswer>,
     /// Why some answers are missing, if they are.
     cut_off: Option<Gap>,
+}
+
+impl<'a> Answers<'a> {
+    fn of(node: &'a str, tier: Tier, executed: &'a Executed) -> Self {
+        Self {
+            node,
+            tier,
+            by_id: executed.reads.iter().map(|answer| (answer.id, answer)).collect(),
+            cut_off: executed.seen.gap().cloned(),
+        }
+    }
 }
 
 impl Answers<'_> {

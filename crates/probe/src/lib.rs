@@ -30,6 +30,7 @@ mod over;
 mod owner;
 mod places;
 mod pod;
+mod prepared;
 mod progress;
 mod refusal;
 mod removal;
@@ -41,6 +42,8 @@ mod trouble;
 
 pub use agent::{Architecture, agent};
 pub use error::ProbeError;
+pub use evidence::kube_proxy::ProxyAddresses;
+pub use evidence::tracked::{TrackedOnce, TrackedWanted};
 pub use exec::Executed;
 pub use leftovers::{
     Action, CleanupOptions, CleanupReport, FoundRun, Leftover, LeftoverKind, cleanup, find_runs,
@@ -50,6 +53,7 @@ pub use options::{
     HOST_ROOT, NodeImage, NodeTarget, ParseTolerationError, ProbeOptions, Resources, Tier, Toleration,
 };
 pub use owner::Life;
+pub use prepared::{Prepared, prepare};
 pub use progress::Progress;
 pub use removal::Removal;
-pub use run::{Finished, ProbeRun, with_probes};
+pub use run::{Finished, ProbeRun, with_prepared, with_probes};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use observation::{Node, Taint};
 
 /// How probe pods are made and how long is waited for them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeOptions {
     /// The plugin's name, as `netcheck`: it begins the names of all objects and is the `managed-by` label's end.
     pub tool: String,
@@ -61,7 +61,7 @@ impl ProbeOptions {
             image: None,
             image_pull_secret: None,
             requests: Resources::new("25m", "16Mi"),
-            limits: Resources::new("250m", "64Mi"),
+            limits: Resources::limits(),
             tolerations: Vec::new(),
             keep: false,
             start_timeout: Duration::from_secs(20),
@@ -75,10 +75,19 @@ impl ProbeOptions {
 
     /// The same choices for pods in the network of their node. All runs share the ports of a node, so that each takes
     /// one of its own, below the range of NodePorts and that of outgoing connections; and no pod can have a twin.
+    ///
+    /// A privileged pod runs programs that list the rules of its node: it may take more than one that only probes, where the user has
+    /// not said how much.
     #[must_use]
     pub fn on_host(self, tier: Tier) -> Self {
         let port = 17_410 + u16::try_from(rand_below(1000)).unwrap_or_default();
+        let limits = if tier == Tier::Privileged && self.limits == Resources::limits() {
+            Resources::listing()
+        } else {
+            self.limits.clone()
+        };
         Self {
+            limits,
             tcp_port: port,
             udp_port: port,
             twins: false,
@@ -112,6 +121,17 @@ pub struct Resources {
 }
 
 impl Resources {
+    /// The limits of a pod that only probes.
+    fn limits() -> Self {
+        Self::new("250m", "64Mi")
+    }
+
+    /// The limits of a pod that lists rules. `nft` holds all of them in memory, and prints them from there: with 300 Services of two
+    /// ports and three endpoints each 64 MiB, and it is ended where it may not have them.
+    fn listing() -> Self {
+        Self::new("1", "512Mi")
+    }
+
     /// Quantities as Kubernetes writes them; the API server judges them.
     pub fn new(cpu: impl Into<String>, memory: impl Into<String>) -> Self {
         Self {
@@ -190,7 +210,7 @@ impl Toleration {
 }
 
 /// A node on which a probe pod is wanted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeTarget {
     /// `metadata.name`.
     pub name: String,
@@ -246,6 +266,19 @@ mod tests {
             value: value.to_owned(),
             effect: effect.to_owned(),
         }
+    }
+
+    #[test]
+    fn what_lists_rules_may_take_more_unless_the_user_says_how_much() {
+        let limits = |options: ProbeOptions, tier| options.on_host(tier).limits;
+        let usual = ProbeOptions::new("netcheck");
+        assert_eq!(limits(usual.clone(), Tier::Privileged).memory, "512Mi");
+        assert_eq!(limits(usual.clone(), Tier::HostNetwork), usual.limits);
+        let own = ProbeOptions {
+            limits: Resources::new("250m", "128Mi"),
+            ..usual
+        };
+        assert_eq!(limits(own.clone(), Tier::Privileged), own.limits);
     }
 
     #[test]

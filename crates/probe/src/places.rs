@@ -15,22 +15,19 @@ use crate::site::Site;
 use crate::start::Wanted;
 
 /// Divides the nodes into those where a pod is tried, and those where none is, with the reason.
-pub(crate) async fn choose(
-    site: &Site<'_>,
-    targets: &[NodeTarget],
-) -> (Vec<Wanted>, BTreeMap<String, Place>) {
+pub(crate) async fn choose(site: &Site, targets: &[NodeTarget]) -> (Vec<Wanted>, BTreeMap<String, Place>) {
     let mut wanted = Vec::new();
     let mut nodes = BTreeMap::new();
     let mut unlisted = Vec::new();
     for target in targets {
-        if let Some(place) = left_out(site.options, target) {
+        if let Some(place) = left_out(&site.options, target) {
             nodes.insert(target.name.clone(), place);
             continue;
         }
         let Some(architecture) = Architecture::from_name(&target.architecture) else {
             continue;
         };
-        let images = images(site.options, &target.images);
+        let images = images(&site.options, &target.images);
         let want = Wanted {
             node: target.name.clone(),
             architecture,

@@ -54,7 +54,7 @@ const GONE: Duration = Duration::from_secs(10);
 const AGAIN: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
 
 /// Removes everything of a run. All requests that make something must have ended.
-pub(crate) async fn remove(site: &Site<'_>) -> Removal {
+pub(crate) async fn remove(site: &Site) -> Removal {
     let namespace = &site.run.namespace;
     let mut left = Vec::new();
     if !site.config_maps.is_empty() {
@@ -84,7 +84,7 @@ pub(crate) async fn remove(site: &Site<'_>) -> Removal {
 }
 
 /// What removes a run by hand.
-pub(crate) fn command(site: &Site<'_>) -> String {
+pub(crate) fn command(site: &Site) -> String {
     let namespace = &site.run.namespace;
     if site.is_own() {
         format!("kubectl delete namespace {namespace}")
@@ -97,7 +97,7 @@ pub(crate) fn command(site: &Site<'_>) -> String {
     }
 }
 
-fn of_run(site: &Site<'_>) -> ListParams {
+fn of_run(site: &Site) -> ListParams {
     ListParams::default().labels(&format!("{}={}", names::RUN, site.run.id))
 }
 
@@ -109,7 +109,7 @@ pub(crate) fn at_once() -> DeleteParams {
     }
 }
 
-async fn remove_pods(site: &Site<'_>) -> Result<(), String> {
+async fn remove_pods(site: &Site) -> Result<(), String> {
     let api = Api::<Pod>::namespaced(site.client.clone(), &site.run.namespace);
     let (now, of_run) = (at_once(), of_run(site));
     let all = persist(|| api.delete_collection(&now, &of_run)).await;
@@ -138,7 +138,7 @@ async fn remove_pods(site: &Site<'_>) -> Result<(), String> {
     }
 }
 
-async fn remove_config_maps(site: &Site<'_>) -> Result<(), String> {
+async fn remove_config_maps(site: &Site) -> Result<(), String> {
     let api = Api::<ConfigMap>::namespaced(site.client.clone(), &site.run.namespace);
     let params = DeleteParams::background();
     let mut failed = Vec::new();
@@ -155,7 +155,7 @@ async fn remove_config_maps(site: &Site<'_>) -> Result<(), String> {
 }
 
 /// Looks until nothing of the run is there any more.
-async fn see_gone(site: &Site<'_>) -> Result<(), String> {
+async fn see_gone(site: &Site) -> Result<(), String> {
     let pods = Api::<Pod>::namespaced(site.client.clone(), &site.run.namespace);
     let maps = Api::<ConfigMap>::namespaced(site.client.clone(), &site.run.namespace);
     let params = of_run(site);

@@ -2,15 +2,14 @@
 
 mod deny;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use cluster::Cluster;
-use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod};
-use kube::api::{Patch, PatchParams};
+use futures::future::join_all;
+use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, Client};
 use netprobe::{Plan, ReadPlan};
 use observation::{Place, Placement};
@@ -18,20 +17,16 @@ use report::{Gap, GapReason, Observed};
 use tokio_util::sync::CancellationToken;
 
 use crate::ProbeError;
-use crate::agent::Architecture;
 use crate::exec::{self, Executed, Streamed};
-use crate::names;
 use crate::options::{NodeTarget, ProbeOptions};
-use crate::owner::{self, Owner};
-use crate::places;
-use crate::pod::Run;
+#[cfg(test)]
+use crate::prepared::prepare_at;
+use crate::prepared::{Access, Prepared, Waiting, heartbeat, prepare};
 use crate::progress::Progress;
 use crate::removal::{self, Removal};
 use crate::site::Site;
 use crate::start;
 
-/// How often a run says that it lives.
-const HEARTBEAT: Duration = Duration::from_secs(5);
 /// Execs under way at once.
 const EXECUTING: usize = 64;
 
@@ -81,6 +76,16 @@ impl ProbeRun {
     /// Where the agents listen, over TCP and over UDP.
     pub fn ports(&self) -> (u16, u16) {
         self.ports
+    }
+
+    /// Asks something of every node with a pod that runs, of all at the same time.
+    pub async fn on_each<T>(&self, ask: impl AsyncFn(&str) -> T) -> BTreeMap<String, T> {
+        let ask = &ask;
+        let asked = self.placement.ready();
+        join_all(asked.map(|node| async move { (node.to_owned(), ask(node).await) }))
+            .await
+            .into_iter()
+            .collect()
     }
 
     /// Runs a plan in the probe pod of a node. May be called for many nodes at once. A node without a pod, a failed exec
@@ -194,13 +199,23 @@ pub async fn with_probes<T>(
     progress: &dyn Progress,
     work: impl AsyncFnOnce(&ProbeRun) -> T,
 ) -> Result<Finished<T>, ProbeError> {
-    let streamed = Arc::new(Streamed::default());
-    let access = Access {
-        client: cluster.client(),
-        namespace: cluster.namespace().to_owned(),
-        streamed: Arc::clone(&streamed),
-    };
-    let finished = bracket(access, options, targets, cancel, progress, work).await;
+    let prepared = prepare(cluster, options, targets, cancel, progress).await;
+    with_prepared(cluster, prepared, cancel, progress, work).await
+}
+
+/// As [`with_probes`], in a place that is there already.
+///
+/// # Errors
+/// As [`with_probes`].
+pub async fn with_prepared<T>(
+    cluster: &Cluster,
+    prepared: Prepared,
+    cancel: &CancellationToken,
+    progress: &dyn Progress,
+    work: impl AsyncFnOnce(&ProbeRun) -> T,
+) -> Result<Finished<T>, ProbeError> {
+    let streamed = Arc::clone(&prepared.access.streamed);
+    let finished = run_in(prepared, cancel, progress, work).await;
     cluster.count_stream(
         streamed.received.load(Ordering::Relaxed),
         streamed.sent.load(Ordering::Relaxed),
@@ -208,15 +223,7 @@ pub async fn with_probes<T>(
     finished
 }
 
-/// The way to the cluster.
-pub(crate) struct Access {
-    pub(crate) client: Client,
-    /// The context's.
-    pub(crate) namespace: String,
-    /// Counts what goes over execs.
-    pub(crate) streamed: Arc<Streamed>,
-}
-
+#[cfg(test)]
 pub(crate) async fn bracket<T>(
     access: Access,
     options: &ProbeOptions,
@@ -225,21 +232,29 @@ pub(crate) async fn bracket<T>(
     progress: &dyn Progress,
     work: impl AsyncFnOnce(&ProbeRun) -> T,
 ) -> Result<Finished<T>, ProbeError> {
-    let id = names::run_id();
-    let run = Run {
-        namespace: names::run_name(&options.tool, &id),
-        id,
-        annotations: Owner::this(options.max_run).annotations(Timestamp::now()),
-    };
-    let Access {
-        client,
-        namespace,
-        streamed,
-    } = access;
-    let mut site = Site::new(client.clone(), options, run);
+    let prepared = prepare_at(access, options, targets, cancel, progress).await;
+    run_in(prepared, cancel, progress, work).await
+}
+
+async fn run_in<T>(
+    prepared: Prepared,
+    cancel: &CancellationToken,
+    progress: &dyn Progress,
+    work: impl AsyncFnOnce(&ProbeRun) -> T,
+) -> Result<Finished<T>, ProbeError> {
+    let Prepared {
+        access: Access { client, streamed, .. },
+        mut site,
+        ready,
+        took,
+    } = prepared;
     let began = Instant::now();
-    let started = start(&mut site, &namespace, targets, cancel, progress).await;
-    let start_took = began.elapsed();
+    let started = match ready {
+        Ok(waiting) => Ok(start(&mut site, waiting, cancel, progress).await),
+        Err(gap) => Err(gap),
+    };
+    let start_took = took + began.elapsed();
+    let options = site.options.clone();
     let result = match started {
         Err(gap) => Err(Failure::NotPrepared(gap)),
         Ok(_) if cancel.is_cancelled() => Err(Failure::Cancelled),
@@ -294,21 +309,18 @@ enum Failure {
 }
 
 async fn start(
-    site: &mut Site<'_>,
-    context_namespace: &str,
-    targets: &[NodeTarget],
+    site: &mut Site,
+    waiting: Waiting,
     cancel: &CancellationToken,
     progress: &dyn Progress,
-) -> Result<Placement, Gap> {
-    progress.say("choosing images for the probe pods");
-    let (wanted, mut nodes) = places::choose(site, targets).await;
+) -> Placement {
+    let Waiting {
+        wanted,
+        others: mut nodes,
+        owner,
+    } = waiting;
     let mut started = start::Started::default();
-    // Without a pod there is nothing to prepare for.
-    if !wanted.is_empty() && !cancel.is_cancelled() {
-        progress.say("making a place for the probe pods");
-        let architectures: BTreeSet<Architecture> = wanted.iter().map(|wanted| wanted.architecture).collect();
-        let architectures: Vec<Architecture> = architectures.into_iter().collect();
-        let owner = site.prepare(context_namespace, &architectures, cancel).await?;
+    if let Some(owner) = owner {
         let (pods, policies) = tokio::join!(
             start::start(site, &owner, &wanted, cancel, progress),
             site.policies(cancel)
@@ -329,26 +341,11 @@ async fn start(
             .into_iter()
             .map(|(node, gap)| (node, Place::Failed(gap))),
     );
-    Ok(Placement {
+    Placement {
         run: site.run.id.clone(),
         namespace: site.run.namespace.clone(),
         own_namespace: site.own_namespace.clone(),
         nodes,
         notes: site.notes.clone(),
-    })
-}
-
-/// Says on the run's ConfigMap that the run lives, for as long as it is polled. One that cannot be written is no harm:
-/// others then spare the run until it expires.
-async fn heartbeat(site: &Site<'_>) -> std::convert::Infallible {
-    let maps = Api::<ConfigMap>::namespaced(site.client.clone(), &site.run.namespace);
-    let name = names::run_name(&site.options.tool, &site.run.id);
-    loop {
-        tokio::time::sleep(HEARTBEAT).await;
-        let beat = serde_json::json!({
-            "metadata": {"annotations": {owner::HEARTBEAT: Timestamp::now().to_string()}},
-        });
-        let (params, patch) = (PatchParams::default(), Patch::Merge(beat));
-        let _ = tokio::time::timeout(HEARTBEAT, maps.patch_metadata(&name, &params, &patch)).await;
     }
 }

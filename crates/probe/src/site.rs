@@ -26,9 +26,9 @@ const METADATA_ONLY: &str = "application/json;as=PartialObjectMetadata;g=meta.k8
 
 /// Everything that a run has made, or may have made: whatever it asked for is written down before the request is sent,
 /// so that a lost answer leaves nothing behind.
-pub(crate) struct Site<'a> {
+pub(crate) struct Site {
     pub(crate) client: Client,
-    pub(crate) options: &'a ProbeOptions,
+    pub(crate) options: ProbeOptions,
     pub(crate) run: Run,
     /// Whether the namespace was made for the run, or why it was not.
     pub(crate) own_namespace: Observed<()>,
@@ -37,8 +37,8 @@ pub(crate) struct Site<'a> {
     pub(crate) pods: Mutex<Vec<String>>,
 }
 
-impl<'a> Site<'a> {
-    pub(crate) fn new(client: Client, options: &'a ProbeOptions, run: Run) -> Self {
+impl Site {
+    pub(crate) fn new(client: Client, options: ProbeOptions, run: Run) -> Self {
         Self {
             client,
             options,
@@ -94,7 +94,7 @@ impl<'a> Site<'a> {
         for architecture in architectures {
             let map = pod::agent(
                 &self.run,
-                self.options,
+                &self.options,
                 &owner,
                 architecture.as_str(),
                 agent::agent(*architecture),
@@ -129,7 +129,7 @@ impl<'a> Site<'a> {
         }
         self.own_namespace = Observed::Seen(());
         let namespaces = Api::<Namespace>::all(self.client.clone());
-        let namespace = pod::namespace(&self.run, self.options);
+        let namespace = pod::namespace(&self.run, &self.options);
         let created = patiently(cancel, namespaces.create(&PostParams::default(), &namespace)).await;
         match created {
             Ok(_) => Ok(None),
@@ -186,7 +186,7 @@ impl<'a> Site<'a> {
     }
 
     async fn make_record(&mut self, cancel: &CancellationToken) -> Result<OwnerReference, Trouble> {
-        let record = pod::record(&self.run, self.options);
+        let record = pod::record(&self.run, &self.options);
         let made = self.make_config_map(&record, cancel).await?;
         Ok(OwnerReference {
             api_version: "v1".to_owned(),
@@ -270,7 +270,9 @@ impl<'a> Site<'a> {
             sysctl: false,
             attempt: 0,
         };
-        let labels = pod::pod(&self.run, self.options, &owner, &plan).metadata.labels?;
+        let labels = pod::pod(&self.run, &self.options, &owner, &plan)
+            .metadata
+            .labels?;
         let selecting = selecting(&policies, &labels);
         (!selecting.is_empty()).then(|| {
             format!(

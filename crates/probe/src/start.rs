@@ -42,7 +42,7 @@ const TICK: Duration = Duration::from_millis(200);
 const TWINS_LATER: Duration = Duration::from_secs(3);
 
 struct Starter<'a> {
-    site: &'a Site<'a>,
+    site: &'a Site,
     owner: &'a OwnerReference,
     wanted: &'a [Wanted],
     slots: Vec<Slot>,
@@ -59,7 +59,7 @@ struct Starter<'a> {
 
 /// Starts the pods. Returns early when the token is cancelled, but never while a creation is under way.
 pub(crate) async fn start(
-    site: &Site<'_>,
+    site: &Site,
     owner: &OwnerReference,
     wanted: &[Wanted],
     cancel: &CancellationToken,
@@ -168,8 +168,8 @@ impl Starter<'_> {
             sysctl: slot.sysctl,
             attempt: slot.attempt,
         };
-        let pod = pod::pod(&self.site.run, self.site.options, self.owner, &plan);
-        slot.name = plan.name(&self.site.run, self.site.options);
+        let pod = pod::pod(&self.site.run, &self.site.options, self.owner, &plan);
+        slot.name = plan.name(&self.site.run, &self.site.options);
         slot.asked = Some(Instant::now());
         slot.look = Instant::now() + HANGS;
         slot.seen_by_kubelet = false;

@@ -13,6 +13,7 @@ mod report;
 #[cfg(feature = "schema")]
 mod schema;
 mod subject;
+mod table;
 mod tried;
 mod verdict;
 
@@ -30,5 +31,6 @@ pub use report::{API_VERSION, Note, NoteKind, PhaseStats, ProbePodInfo, Report, 
 #[cfg(feature = "schema")]
 pub use schema::schema;
 pub use subject::Subject;
+pub use table::Table;
 pub use tried::{Tried, TriedFrom};
 pub use verdict::{Severity, Verdict};

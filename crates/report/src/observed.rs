@@ -40,6 +40,14 @@ impl<T> Observed<T> {
             Self::Unseen(gap) => Observed::Unseen(gap),
         }
     }
+
+    /// What was seen by way of this; the first gap on the way stays the gap it is.
+    pub fn and_then<U>(self, next: impl FnOnce(T) -> Observed<U>) -> Observed<U> {
+        match self {
+            Self::Seen(value) => next(value),
+            Self::Unseen(gap) => Observed::Unseen(gap),
+        }
+    }
 }
 
 /// One thing that could not be seen.

@@ -8,6 +8,7 @@ mod pen;
 mod sanitize;
 mod stanza;
 mod summary;
+mod tables;
 mod tried;
 mod wrap;
 

@@ -1,7 +1,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CheckResult, ExitStatus, FailOn, Finding, Gap, Localisation, Matrix, RootCause, Severity, Tried, Verdict,
+    CheckResult, ExitStatus, FailOn, Finding, Gap, Localisation, Matrix, RootCause, Severity, Table, Tried,
+    Verdict,
 };
 
 /// The format of a report as JSON or YAML.
@@ -41,6 +42,9 @@ pub struct Report {
     /// What was tried beyond the pods of the nodes: Services, names, addresses outside, the control plane.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tried: Vec<Tried>,
+    /// What was asked for as a list, a row for each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<Table>,
     /// The probe pods that ran.
     pub probe_pods: Vec<ProbePodInfo>,
     /// What else the reader should know.
@@ -77,6 +81,7 @@ impl Report {
             checks,
             matrix: None,
             tried: Vec::new(),
+            tables: Vec::new(),
             probe_pods: Vec::new(),
             notes: Vec::new(),
             stats: Stats::default(),

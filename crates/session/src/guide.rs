@@ -187,7 +187,9 @@ mod tests {
 
     #[test]
     fn only_what_is_decided_is_listed_unless_all_is_asked_for() {
-        let guides: Vec<Guide> = ["net-mtu", "dns-svc"]
+        let undecided = coverage().find(|row| matches!(row.status(), Some(Status::NotYet(_))));
+        let undecided = undecided.map_or("net-mtu", |row| row.id);
+        let guides: Vec<Guide> = ["net-mtu", undecided]
             .iter()
             .filter_map(|id| guide(id).ok())
             .collect();

@@ -1,13 +1,13 @@
 //! Tries from the network of a pod of the user's, beside those from probe pods.
 
 use cluster::Cluster;
-use observation::{NodePod, Observation, PathPod, Placement, Reach, Source, SourceState};
+use observation::{DnsAskerFiles, NodePod, Observation, PathPod, Placement, Reach, Source, SourceState};
 use plugin::{Failure, Spinner};
 use probe::ProbeRun;
 use report::{Gap, GapReason, Observed};
 
 use crate::args::NodeReading;
-use crate::node_reading::{self, NodesRead};
+use crate::node_reading::{self, Around, NodesRead};
 use crate::open::{NodeChoice, Session};
 use crate::tries::Probers;
 
@@ -130,6 +130,43 @@ impl Own {
     }
 }
 
+/// Reads what the files of a pod show, through a privileged pod on its node.
+///
+/// # Errors
+/// As [`node_reading::around`].
+pub async fn files(session: &mut Session<'_>, own: &Own) -> Result<Observed<DnsAskerFiles>, Failure> {
+    let nodes = [own.node.clone()];
+    let reading = NodeReading {
+        node_access: true,
+        host_network: false,
+    };
+    let wanted = Around {
+        nodes: NodeChoice {
+            names: &nodes,
+            selector: None,
+        },
+        reading: &reading,
+        pods: false,
+        probes: None,
+    };
+    let read = async |session: &mut Session<'_>, hosts: Option<&ProbeRun>| {
+        Ok(match (hosts, own.found(&session.cluster).await) {
+            (Some(hosts), Some(pod)) => Some(hosts.read_pod_files(&own.node, &pod.uid).await),
+            _ => None,
+        })
+    };
+    let (nodes, files) = Box::pin(node_reading::around(session, wanted, read)).await?;
+    let refused = nodes.reading.gap().cloned();
+    Ok(files.unwrap_or_else(|| {
+        Observed::Unseen(refused.unwrap_or_else(|| Gap {
+            what: format!("the files of pod/{} -n {}", own.name, own.namespace),
+            why: GapReason::NotStarted,
+            message: format!("it could not be looked into from {}", own.node),
+            hint: None,
+        }))
+    }))
+}
+
 /// Reads a pod.
 ///
 /// # Errors
@@ -176,7 +213,13 @@ pub async fn with_own<T>(
                 node_access: true,
                 host_network: false,
             };
-            let (read, done) = Box::pin(node_reading::around(session, nodes, &reading, true, around)).await?;
+            let wanted = Around {
+                nodes,
+                reading: &reading,
+                pods: true,
+                probes: Some(choice),
+            };
+            let (read, done) = Box::pin(node_reading::around(session, wanted, around)).await?;
             (Some(read), done)
         }
         None => (None, Box::pin(around(session, None)).await?),
@@ -216,9 +259,7 @@ pub fn note(
     is_inside: bool,
 ) {
     if let Some(read) = read {
-        observation.node_reading = Some(read.reading);
-        observation.node_evidence = read.evidence;
-        observation.node_pods = read.pods;
+        read.note(observation);
     }
     if let Some(own) = own {
         reach.pods.push(own.pod.clone());

@@ -4,15 +4,23 @@
 mod args;
 pub mod bundle;
 pub mod cleanup;
+mod early;
+pub mod explain;
 pub mod guide;
 pub mod inside;
+pub mod kube_proxy;
 mod look;
 pub mod mesh;
 pub mod node_reading;
 mod open;
+mod rounds;
 pub mod services;
+mod text;
+pub mod tracked;
 pub mod tries;
 
 pub use args::{Cleanup, EXIT_STATUS, FailOn, NodeReading, ProbePods, duration};
 pub use look::{Look, tell};
 pub use open::{NodeChoice, Session, tool};
+pub use rounds::rounds;
+pub use text::contents;

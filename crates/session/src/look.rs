@@ -10,7 +10,7 @@ use report::Report;
 
 use crate::args::{FailOn, ProbePods, duration};
 use crate::bundle;
-use crate::open::{NodeChoice, tool};
+use crate::open::{NodeChoice, Session, select, tool};
 
 /// From where to look, and what to do with what was seen.
 #[derive(clap::Args, Clone, Debug)]
@@ -48,6 +48,35 @@ impl Look {
             names: &self.nodes,
             selector: self.selector.as_deref(),
         }
+    }
+
+    /// The names of the nodes to look at, where not all are.
+    ///
+    /// # Errors
+    /// When the choice matches no node.
+    pub fn chosen(&self, session: &Session<'_>) -> Result<Option<Vec<String>>, Failure> {
+        let choice = self.choice();
+        if choice.names.is_empty() && choice.selector.is_none() {
+            return Ok(None);
+        }
+        let reads = session.nodes.seen().map_or(&[][..], Vec::as_slice);
+        let selected = select(reads, choice)?;
+        Ok(Some(
+            selected.into_iter().map(|read| read.node.name.clone()).collect(),
+        ))
+    }
+
+    /// Refuses the flags of bundles, for what prints as it goes and has nothing to judge at its end.
+    ///
+    /// # Errors
+    /// When one of them was given.
+    pub fn refuse_bundle(&self, command: &str) -> Result<(), Failure> {
+        if self.from_bundle.is_none() && self.save_bundle.is_none() {
+            return Ok(());
+        }
+        Err(Failure::new(format!(
+            "error: {command} has no bundle: it prints what changes as it changes"
+        )))
     }
 
     /// How long one try may take, in milliseconds.

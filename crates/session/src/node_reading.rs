@@ -3,17 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use cluster::Cluster;
-use futures::future::join_all;
-use observation::{NodeEvidence, NodePod, NodeReads, NodeTier, Place, PodNetworks};
+use futures::future::Either;
+use observation::{NodeEvidence, NodePod, NodeReads, NodeTier, Observation, Placement, PodNetworks};
 use plugin::Failure;
-use probe::{NodeTarget, ProbeError, ProbeRun, Tier};
+use probe::{ProbeError, ProbeRun, Tier};
 use report::{Gap, GapReason, Observed};
 
 use crate::args::NodeReading;
-use crate::open::{NodeChoice, Session, phase, select, target};
+use crate::early::early;
+use crate::open::{NodeChoice, Session, phase};
 
 /// What nodes showed, or why none was looked at.
 #[derive(Debug)]
@@ -24,6 +26,15 @@ pub struct NodesRead {
     pub evidence: BTreeMap<String, Observed<NodeEvidence>>,
     /// The pods of the nodes, where their networks were to be read.
     pub pods: Option<Observed<Vec<NodePod>>>,
+}
+
+impl NodesRead {
+    /// Puts it where an observation holds it.
+    pub fn note(self, observation: &mut Observation) {
+        observation.node_reading = Some(self.reading);
+        observation.node_evidence = self.evidence;
+        observation.node_pods = self.pods;
+    }
 }
 
 /// The tier that the user allows, or why none.
@@ -42,17 +53,28 @@ pub fn tier(wanted: &NodeReading) -> Observed<Tier> {
     }
 }
 
+/// Which nodes are read around some work, and how far.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'a> {
+    /// The nodes.
+    pub nodes: NodeChoice<'a>,
+    /// What of them may be looked at.
+    pub reading: &'a NodeReading,
+    /// Whether the networks of their pods are read as well, where the tier allows it.
+    pub pods: bool,
+    /// Where the work will start probe pods, if it will: what they need is made meanwhile.
+    pub probes: Option<NodeChoice<'a>>,
+}
+
 /// Reads the chosen nodes, does the work, and reads them again. The work is done whether or not they can be read; where
-/// they can, it may let the probes in the nodes' networks try something too. With `pods` the networks of their pods are
-/// read as well, where the tier allows it.
+/// they can, it may let the probes in the nodes' networks try something too. They are read again as soon as the work among probe pods is
+/// done, while those are removed.
 ///
 /// # Errors
 /// Those of the work, and when the user stopped it.
 pub async fn around<T>(
     session: &mut Session<'_>,
-    choice: NodeChoice<'_>,
-    wanted: &NodeReading,
-    pods: bool,
+    around: Around<'_>,
     work: impl AsyncFnOnce(&mut Session<'_>, Option<&ProbeRun>) -> Result<T, Failure>,
 ) -> Result<(NodesRead, T), Failure> {
     let nothing = |reading| NodesRead {
@@ -60,44 +82,67 @@ pub async fn around<T>(
         evidence: BTreeMap::new(),
         pods: None,
     };
-    let targets: Vec<NodeTarget> = match &session.nodes {
-        Observed::Seen(reads) => select(reads, choice)?.into_iter().map(target).collect(),
-        Observed::Unseen(gap) => {
-            let reading = Observed::Unseen(gap.clone());
-            return Ok((nothing(reading), work(session, None).await?));
-        }
-    };
-    let tier = match tier(wanted) {
+    if let Observed::Unseen(gap) = &session.nodes {
+        let reading = Observed::Unseen(gap.clone());
+        return Ok((nothing(reading), work(session, None).await?));
+    }
+    let targets = session.targets(around.nodes)?;
+    let tier = match tier(around.reading) {
         Observed::Seen(tier) => tier,
         Observed::Unseen(gap) => return Ok((nothing(Observed::Unseen(gap)), work(session, None).await?)),
     };
     let options = session.options.clone().on_host(tier);
     let (cluster, spinner) = (session.cluster.clone(), session.spinner.clone());
     let token = session.run.interrupt.token();
-    let pods = pods && tier == Tier::Privileged;
+    let pods = around.pods && tier == Tier::Privileged;
     let names: Vec<String> = targets.iter().map(|target| target.name.clone()).collect();
     let mut work = Some(work);
-    let finished = probe::with_probes(&cluster, &options, &targets, token, &spinner, async |hosts| {
-        spinner.say("reading the nodes' networks");
-        let began = Instant::now();
-        let before = read_all(hosts, tier).await;
-        let networks = if pods {
-            Some(read_pods(&cluster, hosts, &names).await)
-        } else {
-            None
-        };
-        session.phases.push(phase("read nodes", began.elapsed()));
-        let work = work.take().expect("the work is done once");
-        let value = work(session, Some(hosts)).await;
-        spinner.say("reading the nodes' networks again");
-        let after = read_all(hosts, tier).await;
-        (before, after, networks, value)
-    });
-    match finished.await {
+    let (early, making) = match around.probes {
+        Some(choice) => {
+            let places = session.targets(choice)?;
+            let (early, making) = early(cluster.clone(), session.options.clone(), places, token.clone());
+            (Some(early), Either::Left(making))
+        }
+        None => (None, Either::Right(std::future::ready(()))),
+    };
+    session.early = early;
+    let worked = Arc::clone(&session.worked);
+    let reading = async {
+        let finished = probe::with_probes(&cluster, &options, &targets, token, &spinner, async |hosts| {
+            spinner.say("reading the nodes' networks");
+            let began = Instant::now();
+            let before = read_all(hosts, tier).await;
+            let networks = if pods {
+                Some(read_pods(&cluster, hosts, &names).await)
+            } else {
+                None
+            };
+            session.phases.push(phase("read nodes", began.elapsed()));
+            let work = work.take().expect("the work is done once");
+            let value = async {
+                let value = work(session, Some(hosts)).await;
+                worked.notify_one();
+                value
+            };
+            // While the pods of the work are being removed.
+            let after = async {
+                worked.notified().await;
+                read_all(hosts, tier).await
+            };
+            let (value, after) = tokio::join!(value, after);
+            (before, after, networks, value)
+        });
+        let finished = finished.await;
+        // Whoever did not need the place by now never will.
+        session.early = None;
+        finished
+    };
+    let (finished, ()) = tokio::join!(reading, making);
+    match finished {
         Ok(finished) => {
             plugin::report_removal(&finished.removal);
             let (before, after, networks, value) = finished.value;
-            let mut evidence = evidence(&finished.placement.nodes, tier, before, after);
+            let mut evidence = evidence(&finished.placement, tier, before, after);
             let (pods, networks) = networks.unzip();
             for (node, networks) in networks.into_iter().flatten() {
                 if let Some(Observed::Seen(evidence)) = evidence.get_mut(&node) {
@@ -123,17 +168,10 @@ pub async fn around<T>(
     }
 }
 
-/// The nodes with a probe pod that runs.
-fn ready(hosts: &ProbeRun) -> impl Iterator<Item = &String> {
-    let places = hosts.placement().nodes.iter();
-    places
-        .filter(|(_, place)| matches!(place, Place::Ready(_)))
-        .map(|(node, _)| node)
-}
-
 async fn read_all(hosts: &ProbeRun, tier: Tier) -> BTreeMap<String, Observed<NodeReads>> {
-    let reads = ready(hosts).map(|node| async move { (node.clone(), hosts.read_node(node, tier).await) });
-    join_all(reads).await.into_iter().collect()
+    hosts
+        .on_each(async |node| hosts.read_node(node, tier).await)
+        .await
 }
 
 /// The networks of the pods of all nodes, and the pods that were there all the while.
@@ -143,8 +181,7 @@ async fn read_pods(
     nodes: &[String],
 ) -> (Observed<Vec<NodePod>>, BTreeMap<String, Observed<PodNetworks>>) {
     let before = cluster.node_pods(nodes).await;
-    let reads = ready(hosts).map(|node| async move { (node.clone(), hosts.read_pods(node).await) });
-    let networks = join_all(reads).await.into_iter().collect();
+    let networks = hosts.on_each(async |node| hosts.read_pods(node).await).await;
     let after = cluster.node_pods(nodes).await;
     let pods = match (before, after) {
         (Observed::Seen(before), Observed::Seen(after)) => Observed::Seen(lasting(before, &after)),
@@ -165,7 +202,7 @@ fn lasting(before: Vec<NodePod>, after: &[NodePod]) -> Vec<NodePod> {
 }
 
 fn evidence(
-    places: &BTreeMap<String, Place>,
+    placement: &Placement,
     tier: Tier,
     mut before: BTreeMap<String, Observed<NodeReads>>,
     mut after: BTreeMap<String, Observed<NodeReads>>,
@@ -174,18 +211,13 @@ fn evidence(
         Tier::Privileged => NodeTier::Privileged,
         Tier::Pod | Tier::HostNetwork => NodeTier::HostNetwork,
     };
-    let of_node = |(node, place): (&String, &Place)| {
-        let seen = match place {
-            Place::LeftOut { .. } => return None,
-            Place::Failed(gap) => Observed::Unseen(gap.clone()),
-            Place::Ready(_) => before.remove(node)?.map(|before| NodeEvidence {
-                tier,
-                before,
-                after: after.remove(node).and_then(|after| after.seen().cloned()),
-                pods: None,
-            }),
-        };
-        Some((node.clone(), seen))
-    };
-    places.iter().filter_map(of_node).collect()
+    placement.outcomes(|node| {
+        let evidence = before.remove(node)?.map(|before| NodeEvidence {
+            tier,
+            before,
+            after: after.remove(node).and_then(|after| after.seen().cloned()),
+            pods: None,
+        });
+        Some(evidence)
+    })
 }

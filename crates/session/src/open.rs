@@ -2,6 +2,7 @@
 //! them, and put together an observation.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cluster::{Cluster, ConnectionArgs, Identity, NodeRead};
@@ -9,8 +10,10 @@ use observation::{Node, Observation, Phase, Place, Placement, ServerVersion, Sta
 use plugin::{Failure, OutputArgs, Run, Spinner};
 use probe::{NodeTarget, ProbeError, ProbeOptions, ProbeRun, Tier};
 use report::{Gap, GapReason, Observed};
+use tokio::sync::Notify;
 
 use crate::args::{self, ProbePods};
+use crate::early::Early;
 
 /// One look at one cluster, from the first request to the observation.
 pub struct Session<'a> {
@@ -29,6 +32,10 @@ pub struct Session<'a> {
     taken_at: String,
     /// What took how long so far.
     pub phases: Vec<Phase>,
+    /// A place for probe pods that is being made.
+    pub(crate) early: Option<Early>,
+    /// Told when the work among probe pods is done, before they are removed.
+    pub(crate) worked: Arc<Notify>,
 }
 
 /// The nodes that a user wants to probe.
@@ -71,6 +78,8 @@ impl<'a> Session<'a> {
             run,
             taken_at,
             phases: vec![phase("observe", began.elapsed())],
+            early: None,
+            worked: Arc::default(),
         })
     }
 
@@ -96,6 +105,17 @@ impl<'a> Session<'a> {
         reads.map(|read| read.node.clone()).collect()
     }
 
+    /// The nodes of a choice, as places for probe pods; none where nodes could not be read.
+    ///
+    /// # Errors
+    /// When the choice matches none.
+    pub(crate) fn targets(&self, choice: NodeChoice<'_>) -> Result<Vec<NodeTarget>, Failure> {
+        let Observed::Seen(reads) = &self.nodes else {
+            return Ok(Vec::new());
+        };
+        Ok(select(reads, choice)?.into_iter().map(target).collect())
+    }
+
     /// Starts a probe pod on each node of the choice, runs `work` against them, and takes them away again. Without a
     /// list of nodes, and when the run could not be prepared, there is no value, and the placement says why.
     ///
@@ -106,27 +126,39 @@ impl<'a> Session<'a> {
         choice: NodeChoice<'_>,
         work: impl AsyncFnOnce(&ProbeRun, &Spinner) -> T,
     ) -> Result<(Placement, Option<T>), Failure> {
+        let targets = self.targets(choice)?;
         let Observed::Seen(reads) = &self.nodes else {
             // Without the nodes' names there is nowhere to place probes, and the gap of the nodes says why.
             return Ok((self.nowhere(BTreeMap::new()), None));
         };
         let selected = select(reads, choice)?;
-        let targets: Vec<NodeTarget> = selected.iter().map(|read| target(read)).collect();
         let spinner = &self.spinner;
         let token = self.run.interrupt.token();
-        let finished = probe::with_probes(
-            &self.cluster,
-            &self.options,
-            &targets,
-            token,
-            spinner,
-            async |pods| {
-                let began = Instant::now();
-                let value = work(pods, spinner).await;
-                (value, began.elapsed())
-            },
-        );
-        let (placement, value) = match finished.await {
+        let early = match self.early.take() {
+            Some(early) => Box::pin(early.take(&self.options, &targets)).await,
+            None => None,
+        };
+        let prepared = match early {
+            Some(prepared) => prepared,
+            None => {
+                Box::pin(probe::prepare(
+                    &self.cluster,
+                    &self.options,
+                    &targets,
+                    token,
+                    spinner,
+                ))
+                .await
+            }
+        };
+        let worked = &self.worked;
+        let finished = probe::with_prepared(&self.cluster, prepared, token, spinner, async |pods| {
+            let began = Instant::now();
+            let value = work(pods, spinner).await;
+            worked.notify_one();
+            (value, began.elapsed())
+        });
+        let (placement, value) = match Box::pin(finished).await {
             Ok(finished) => {
                 let (value, took) = finished.value;
                 self.phases.push(phase("start", finished.start_took));
@@ -148,16 +180,18 @@ impl<'a> Session<'a> {
         Ok((left_out(placement, reads, &selected, choice), value))
     }
 
-    /// As [`Session::with_pods`], with pods in the network of their nodes: a run of its own, without any capability.
+    /// As [`Session::with_pods`], with pods in the network of their nodes: a run of its own, without any capability, or
+    /// with privileges where the tier is [`Tier::Privileged`].
     ///
     /// # Errors
     /// As [`Session::with_pods`].
     pub async fn with_host_pods<T>(
         &mut self,
+        tier: Tier,
         choice: NodeChoice<'_>,
         work: impl AsyncFnOnce(&ProbeRun, &Spinner) -> T,
     ) -> Result<(Placement, Option<T>), Failure> {
-        let options = self.options.clone().on_host(Tier::HostNetwork);
+        let options = self.options.clone().on_host(tier);
         let own = std::mem::replace(&mut self.options, options);
         let done = self.with_pods(choice, work).await;
         self.options = own;
@@ -257,7 +291,7 @@ pub(crate) fn select<'a>(
     Ok(selected)
 }
 
-pub(crate) fn target(read: &NodeRead) -> NodeTarget {
+fn target(read: &NodeRead) -> NodeTarget {
     let images = read.images.iter().map(|image| probe::NodeImage {
         names: image.names.clone(),
         size_bytes: image.size_bytes,

@@ -232,6 +232,25 @@ pub async fn sampled(cluster: &Cluster, most: usize) -> ServiceFacts {
     }
 }
 
+/// Reads names as [`parse_name`] does, which must be of one namespace. Without any it is the given one.
+///
+/// # Errors
+/// When one of them names no Service, and when they are of several namespaces.
+pub fn parse_names(names: &[String], namespace: &str) -> Result<(Vec<String>, String), Failure> {
+    let parsed = names.iter().map(|text| parse_name(text, namespace));
+    let parsed: Vec<(String, String)> = parsed.collect::<Result<_, _>>()?;
+    let namespace = parsed
+        .first()
+        .map_or(namespace, |(_, namespace)| namespace)
+        .to_owned();
+    if let Some((name, other)) = parsed.iter().find(|(_, other)| *other != namespace) {
+        return Err(Failure::new(format!(
+            "error: {name:?} is in namespace {other:?} and others in {namespace:?}: ask about one namespace at a time"
+        )));
+    }
+    Ok((parsed.into_iter().map(|(name, _)| name).collect(), namespace))
+}
+
 /// Reads `web`, `svc/web`, `service/web`, `services/web`, `web.shop`, `web.shop.svc…` as name and namespace.
 ///
 /// # Errors

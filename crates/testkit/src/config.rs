@@ -17,6 +17,9 @@ pub type Connectivity = Arc<dyn Fn(&Path<'_>) -> Outcome + Send + Sync>;
 /// The answer to a command that is run in a pod without standard input; `None` for success without output.
 pub type Commands = Arc<dyn Fn(&Command<'_>) -> Option<CommandOutput> + Send + Sync>;
 
+/// The answer of a kubelet through the API server's proxy, by the name of its node and a path as `configz`; `None` where it serves none.
+pub type Kubelets = Arc<dyn Fn(&str, &str) -> Option<String> + Send + Sync>;
+
 /// A command that somebody runs in a pod.
 #[derive(Clone, Copy, Debug)]
 pub struct Command<'a> {
@@ -54,6 +57,8 @@ pub struct Config {
     pub connectivity: Connectivity,
     /// What commands without standard input print.
     pub commands: Commands,
+    /// What kubelets say of themselves: nothing, unless told otherwise.
+    pub kubelets: Kubelets,
     /// Who the server takes the client for, where it does not impersonate somebody.
     pub user: String,
     /// As `/version` says it. From `v1.35` on, exec needs the verb `create` too.
@@ -83,6 +88,7 @@ impl Config {
             behaviours: BTreeMap::new(),
             connectivity: Arc::new(healthy),
             commands: Arc::new(|_| None),
+            kubelets: Arc::new(|_, _| None),
             user: "tester".to_owned(),
             git_version: "v1.34.4".to_owned(),
             kubelet_delay: Duration::from_millis(300),
@@ -129,6 +135,13 @@ impl Config {
         answer: impl Fn(&Command<'_>) -> Option<CommandOutput> + Send + Sync + 'static,
     ) -> Self {
         self.commands = Arc::new(answer);
+        self
+    }
+
+    /// With answers of kubelets.
+    #[must_use]
+    pub fn kubelets(mut self, answer: impl Fn(&str, &str) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.kubelets = Arc::new(answer);
         self
     }
 

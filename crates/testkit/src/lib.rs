@@ -56,7 +56,7 @@ mod watching;
 pub use agent::Path;
 pub use cases::{Case, CaseErrors, cases};
 pub use cluster::{Cluster, cluster_of, node_name};
-pub use config::{Command, CommandOutput, Commands, Config, Connectivity, NodeBehaviour, V4, V5};
+pub use config::{Command, CommandOutput, Commands, Config, Connectivity, Kubelets, NodeBehaviour, V4, V5};
 pub use fake::{FakeApi, Recorded};
 pub use fault::{Admission, Denial, Effect, ExecEffect, ExecFault, Fault};
 pub use resource::Resource;

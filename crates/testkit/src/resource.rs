@@ -178,6 +178,8 @@ pub(crate) struct Route {
     pub(crate) namespace: Option<String>,
     pub(crate) name: Option<String>,
     pub(crate) subresource: Option<String>,
+    /// What stands behind it: of `nodes/node1/proxy/configz` the last part.
+    pub(crate) below: String,
 }
 
 impl Route {
@@ -212,6 +214,7 @@ impl Route {
             namespace,
             name: rest.first().map(|name| (*name).to_owned()),
             subresource: rest.get(1).map(|sub| (*sub).to_owned()),
+            below: rest.get(2..).unwrap_or_default().join("/"),
         })
     }
 

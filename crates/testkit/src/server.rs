@@ -179,6 +179,7 @@ fn nowhere() -> Route {
         namespace: None,
         name: None,
         subresource: None,
+        below: String::new(),
     }
 }
 
@@ -227,6 +228,14 @@ fn dispatch(shared: &Arc<Shared>, call: &Call, verb: &str) -> Result<Answer, Fai
             code: 200,
             body: Vec::new(),
         }),
+        (Some("proxy"), "get") if call.route.resource.plural == "nodes" => {
+            let said = (shared.config.kubelets)(call.name(), &call.route.below);
+            let said = said.map(|text| Answer::Whole {
+                code: 200,
+                body: text.into_bytes(),
+            });
+            said.ok_or_else(|| Failure::new(404, "404 page not found"))
+        }
         (Some(_), _) => Err(Failure::new(
             404,
             "the server could not find the requested resource",

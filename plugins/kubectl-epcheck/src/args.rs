@@ -5,9 +5,13 @@ use cluster::ConnectionArgs;
 use session::guide::{Checks, GuideFlags};
 use session::{Cleanup, EXIT_STATUS};
 
+use crate::conntrack::ConntrackArgs;
+use crate::lb::LbArgs;
+use crate::proxy::ProxyArgs;
 use crate::rules::RulesArgs;
 use crate::scan::ScanArgs;
 use crate::svc::SvcArgs;
+use crate::watch::WatchArgs;
 
 /// Find out why a Service has no endpoints, or does not reach them.
 #[derive(Debug, Parser)]
@@ -44,6 +48,21 @@ pub(crate) enum Command {
     /// Hold the rules that kube-proxy made on each node against the EndpointSlices of the API. Takes --node-access.
     #[command(after_help = EXIT_STATUS)]
     Rules(Box<RulesArgs>),
+    /// Make connections to Services from every node, and count to which endpoint each went. Takes --node-access.
+    #[command(after_help = EXIT_STATUS)]
+    Lb(Box<LbArgs>),
+    /// Watch endpoints come and go, and how long it takes until slices and, with --node-access, the rules of nodes follow.
+    #[command(after_help = EXIT_STATUS)]
+    Watch(Box<WatchArgs>),
+    /// Look at kube-proxy itself: whether it runs on every node, what configures it, and whether it keeps up.
+    ///
+    /// By the API and by asking it on each node. With --node-access its rules are held against the API too.
+    #[command(after_help = EXIT_STATUS)]
+    Proxy(Box<ProxyArgs>),
+    /// List what nodes track to Services, find UDP clients that are tied to an endpoint that is gone, and see whether the table has room.
+    /// Takes --node-access.
+    #[command(after_help = EXIT_STATUS)]
+    Conntrack(Box<ConntrackArgs>),
     /// List the checks, or explain one.
     Checks(Checks),
     /// Remove what earlier runs that were killed have left.

@@ -1,9 +1,15 @@
 //! `kubectl epcheck`: why a Service has no endpoints, or does not reach them.
 
 mod args;
+mod asked;
+mod churn;
+mod conntrack;
+mod lb;
+mod proxy;
 mod rules;
 mod scan;
 mod svc;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -25,6 +31,10 @@ fn main() -> ExitCode {
             Command::Scan(wanted) => scan::run(&args.connection, &wanted, run).await,
             Command::Svc(wanted) => svc::run(&args.connection, &wanted, run).await,
             Command::Rules(wanted) => rules::run(&args.connection, &wanted, run).await,
+            Command::Lb(wanted) => lb::run(&args.connection, &wanted, run).await,
+            Command::Watch(wanted) => watch::run(&args.connection, &wanted, run).await,
+            Command::Proxy(wanted) => proxy::run(&args.connection, &wanted, run).await,
+            Command::Conntrack(wanted) => conntrack::run(&args.connection, &wanted, run).await,
             Command::Cleanup(wanted) => cleanup::run(&args.connection, &wanted, run).await,
             Command::Checks(wanted) => guide::run(&wanted, &PROGRAM),
         }

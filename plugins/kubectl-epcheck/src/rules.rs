@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use checks::{CHECKS, Check, Need, Selection};
+use checks::{Need, Selection};
 use cluster::ConnectionArgs;
-use observation::{BackendsQuestion, Observation};
+use observation::Observation;
 use plugin::{Failure, Run};
-use session::{Look, Session, node_reading, services};
+use session::node_reading::Around;
+use session::{Look, Session, node_reading};
 
-use crate::svc::{again, backends, reading};
+use crate::svc::{again, backends, question, reading};
 
 /// How long apart rules are read twice: longer than kube-proxy takes to write a change.
 const APART: Duration = Duration::from_secs(4);
@@ -21,6 +22,9 @@ pub(crate) struct RulesArgs {
     /// Allow the privileged pod on each node that reading rules takes. It reads only.
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", action = clap::ArgAction::Set, hide_default_value = true, hide_possible_values = true)]
     node_access: bool,
+    /// Also show the way of a connection to the Service through the rules of a node, chain by chain.
+    #[arg(long, requires = "name", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", action = clap::ArgAction::Set, hide_default_value = true, hide_possible_values = true)]
+    explain_path: bool,
     #[command(flatten)]
     look: Look,
 }
@@ -32,10 +36,11 @@ pub(crate) async fn run(connection: &ConnectionArgs, wanted: &RulesArgs, run: &R
             "error: rules of nodes are read by a privileged pod on each node: --node-access allows it",
         ));
     }
-    let mut selection = Selection::default();
-    let of_rules = |check: &Check| check.id.starts_with("ep-rule") && check.needs.contains(&Need::NodeAccess);
-    let others = CHECKS.iter().filter(|check| !of_rules(check));
-    selection.skip.extend(others.map(|check| check.id.to_owned()));
+    let selection = Selection::of(|check| match check.id {
+        "ep-explain-path" => wanted.explain_path,
+        "ep-extip" => true,
+        id => id.starts_with("ep-rule") && check.needs.contains(&Need::NodeAccess),
+    });
     let observe = Box::pin(observe(connection, wanted, run));
     wanted
         .look
@@ -46,17 +51,7 @@ pub(crate) async fn run(connection: &ConnectionArgs, wanted: &RulesArgs, run: &R
 async fn observe(connection: &ConnectionArgs, wanted: &RulesArgs, run: &Run) -> Result<Observation, Failure> {
     let look = &wanted.look;
     let mut session = Session::open(connection, &look.pods, &look.output, run).await?;
-    let question = match &wanted.name {
-        Some(text) => {
-            let (name, namespace) = services::parse_name(text, session.cluster.namespace())?;
-            BackendsQuestion {
-                namespace: Some(namespace),
-                name: Some(name),
-                selector: None,
-            }
-        }
-        None => BackendsQuestion::default(),
-    };
+    let question = question(wanted.name.as_deref(), session.cluster.namespace())?;
     let first = backends(&mut session, question, true).await?;
     let wait = async |session: &mut Session<'_>, _: Option<&_>| {
         session.spinner.say("waiting before the second look");
@@ -64,13 +59,17 @@ async fn observe(connection: &ConnectionArgs, wanted: &RulesArgs, run: &Run) -> 
         Ok(())
     };
     let reading = reading();
-    let around = node_reading::around(&mut session, look.choice(), &reading, false, wait);
-    let (read, ()) = Box::pin(around).await?;
+    let around = Around {
+        nodes: look.choice(),
+        reading: &reading,
+        pods: false,
+        probes: None,
+    };
+    let looked = node_reading::around(&mut session, around, wait);
+    let (read, ()) = Box::pin(looked).await?;
     let backends = again(&mut session, first, true).await?;
     let mut observation = session.finish(None)?;
-    observation.node_reading = Some(read.reading);
-    observation.node_evidence = read.evidence;
-    observation.node_pods = read.pods;
+    read.note(&mut observation);
     observation.backends = Some(Box::new(backends));
     Ok(observation)
 }

@@ -26,8 +26,8 @@ async fn observe(connection: &ConnectionArgs, wanted: &ScanArgs, run: &Run) -> R
     let namespace = (!wanted.all_namespaces).then(|| session.cluster.namespace().to_owned());
     let question = BackendsQuestion {
         namespace,
-        name: None,
         selector: look.selector.clone(),
+        ..BackendsQuestion::default()
     };
     let backends = crate::svc::backends(&mut session, question, false).await?;
     let mut observation = session.finish(None)?;

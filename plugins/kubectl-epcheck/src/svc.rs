@@ -9,13 +9,16 @@ use plugin::{Failure, Run, Spinner};
 use session::tries::{Probers, try_all};
 use session::{Look, NodeReading, Session, inside, services};
 
+use crate::asked::{Asked, asked};
+
 /// What is looked at twice is looked at so long apart: for kube-proxy and the controllers, longer than a change takes.
 const APART: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct SvcArgs {
-    /// Services of one namespace, as NAME, svc/NAME or NAME.NAMESPACE.
-    #[arg(value_name = "SERVICE", required = true)]
+    /// Services, as NAME, svc/NAME or NAME.NAMESPACE; or what sends to them, as ingress/NAME, httproute/NAME, gateway/NAME: then the
+    /// Services of its backends. Also grpcroute, tlsroute, tcproute, udproute.
+    #[arg(value_name = "SERVICE", required_unless_present = "from_bundle")]
     names: Vec<String>,
     /// How often each ClusterIP is tried from each node; a backend is chosen anew each time.
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -45,20 +48,17 @@ pub(crate) async fn run(connection: &ConnectionArgs, wanted: &SvcArgs, run: &Run
 async fn observe(connection: &ConnectionArgs, wanted: &SvcArgs, run: &Run) -> Result<Observation, Failure> {
     let look = &wanted.look;
     let mut session = Session::open(connection, &look.pods, &look.output, run).await?;
-    let question = question(&wanted.names, session.cluster.namespace())?;
-    let backends = backends(&mut session, question, wanted.node_access).await?;
-    let is_there = backends
-        .services
-        .seen()
-        .is_some_and(|services| wanted.names.iter().all(|name| is_among(name, services)));
+    let asked = asked(&mut session, &wanted.names).await?;
+    let backends = backends(&mut session, asked, wanted.node_access).await?;
     // What does not exist cannot be tried; its check says what there is instead.
-    if wanted.by_api || !is_there {
+    let names = there(&backends);
+    if wanted.by_api || names.is_empty() {
         let mut observation = session.finish(None)?;
         observation.backends = Some(Box::new(backends));
         return Ok(observation);
     }
     let cluster = session.cluster.clone();
-    let read = services::named(&cluster, &wanted.names);
+    let read = services::named(&cluster, &names);
     let facts = session
         .observe("reading Services and EndpointSlices", read)
         .await??;
@@ -102,30 +102,26 @@ async fn observe(connection: &ConnectionArgs, wanted: &SvcArgs, run: &Run) -> Re
     Ok(observation)
 }
 
-/// What is asked about: one Service, or those of one namespace.
-fn question(names: &[String], namespace: &str) -> Result<BackendsQuestion, Failure> {
-    let mut parsed = Vec::new();
-    for text in names {
-        parsed.push(services::parse_name(text, namespace)?);
-    }
-    let (_, namespace) = parsed[0].clone();
-    if let Some((name, other)) = parsed.iter().find(|(_, other)| *other != namespace) {
-        return Err(Failure::new(format!(
-            "error: {name:?} is in namespace {other:?} and others in {namespace:?}: ask about one namespace at a time"
-        )));
-    }
+/// What is asked about: one Service, or without a name all of the cluster.
+pub(crate) fn question(name: Option<&str>, namespace: &str) -> Result<BackendsQuestion, Failure> {
+    let Some(name) = name else {
+        return Ok(BackendsQuestion::default());
+    };
+    let (name, namespace) = services::parse_name(name, namespace)?;
     Ok(BackendsQuestion {
         namespace: Some(namespace),
-        name: match parsed.as_slice() {
-            [(name, _)] => Some(name.clone()),
-            _ => None,
-        },
-        selector: None,
+        name: Some(name),
+        ..BackendsQuestion::default()
     })
 }
 
-fn is_among(text: &str, services: &[observation::Service]) -> bool {
-    services::parse_name(text, "").is_ok_and(|(name, _)| services.iter().any(|service| service.name == name))
+/// Those of the Services that were asked about which exist, as NAME.NAMESPACE.
+fn there(backends: &Backends) -> Vec<String> {
+    let services = backends.services.seen().into_iter().flatten();
+    let asked = services.filter(|service| backends.question.is_about(service));
+    asked
+        .map(|service| format!("{}.{}", service.name, service.namespace))
+        .collect()
 }
 
 /// Reads what the API says. What differs from the pods is looked at again, unless `later` says that all of it will be.
@@ -134,11 +130,12 @@ fn is_among(text: &str, services: &[observation::Service]) -> bool {
 /// When the user stopped it.
 pub(crate) async fn backends(
     session: &mut Session<'_>,
-    question: BackendsQuestion,
+    asked: impl Into<Asked>,
     later: bool,
 ) -> Result<Backends, Failure> {
     let cluster = session.cluster.clone();
-    let read = cluster.backends(question, now());
+    let Asked { question, callers } = asked.into();
+    let read = cluster.backends(question, callers, now());
     let backends = session
         .observe("reading Services and what stands behind them", Box::pin(read))
         .await?;
@@ -184,7 +181,7 @@ pub(crate) async fn again(
     Ok(backends)
 }
 
-fn now() -> String {
+pub(crate) fn now() -> String {
     jiff::Timestamp::now().to_string()
 }
 
@@ -201,17 +198,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_service_is_asked_about_by_its_name_and_several_by_their_namespace() {
-        let one = question(&["svc/web".into()], "shop").unwrap();
-        assert_eq!(
-            (one.namespace.as_deref(), one.name.as_deref()),
-            (Some("shop"), Some("web"))
-        );
-        let two = question(&["web.prod".into(), "api.prod".into()], "shop").unwrap();
-        assert_eq!(
-            (two.namespace.as_deref(), two.name.as_deref()),
-            (Some("prod"), None)
-        );
-        assert!(question(&["web.prod".into(), "api".into()], "shop").is_err());
+    fn a_service_is_asked_about_by_its_name_and_without_one_all_are() {
+        let one = question(Some("svc/web"), "shop").unwrap();
+        assert_eq!(one.single(), Some(("shop", "web")));
+        assert_eq!(question(None, "shop").unwrap(), BackendsQuestion::default());
+        assert!(question(Some("ingress/web"), "shop").is_err());
     }
 }

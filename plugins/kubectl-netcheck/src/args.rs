@@ -6,13 +6,13 @@ use cluster::ConnectionArgs;
 use crate::alerts::Alerts;
 use crate::control_plane::ControlPlaneArgs;
 use crate::egress::EgressArgs;
-use crate::explain::Explain;
 use crate::external::ExternalArgs;
 use crate::path::PathArgs;
 use crate::perf::PerfArgs;
 use crate::policy::PolicyArgs;
 use crate::service::ServiceArgs;
 use crate::watch::WatchArgs;
+use session::explain::Explain;
 use session::guide::{Checks, GuideFlags};
 use session::{Cleanup, EXIT_STATUS, Look, NodeReading};
 

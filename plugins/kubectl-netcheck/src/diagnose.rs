@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use checks::{Asked, CHECKS, Check, Effort, MeshOptions, Need, ReachOptions, Selection};
+use checks::{Asked, Check, Effort, MeshOptions, Need, ReachOptions, Selection};
 use cluster::ConnectionArgs;
 use observation::{
     Attempt, Mesh, Node, Observation, PolicyFacts, PolicyQuestion, SourceState, Topic, Underlay,
@@ -14,6 +14,7 @@ use crate::args::Diagnose;
 use crate::measured::measure;
 use crate::underlay;
 use session::mesh::run_mesh;
+use session::node_reading::Around;
 use session::services::{self, ServiceFacts};
 use session::tries::{pod_places, try_all};
 use session::{NodeReading, Session, node_reading};
@@ -56,8 +57,7 @@ async fn selected(
         return Err(Failure::new(format!("error: there is no check {unknown:?}"))
             .with_hint(Some("`kubectl netcheck checks` lists them".to_owned())));
     }
-    let others = CHECKS.iter().filter(|check| !concerns(check));
-    selection.skip.extend(others.map(|check| check.id.to_owned()));
+    selection.leave_out(|check| !concerns(check));
     let sizes = command == "mtu";
     let observe = Box::pin(observe(connection, wanted, &selection, sizes, run));
     wanted
@@ -112,52 +112,49 @@ async fn observe(
     let nodes = session.nodes();
     let any = needs.contains(&Need::Mesh) || needs.contains(&Need::Services);
     let wanted_reads = reading(wanted, &needs);
-    let pods = needs.contains(&Need::PodNetworks);
     let own = selection.has("net-gw");
     let named = |id: &str| selection.only.iter().any(|only| only == id);
     let asked = Asked {
         loss: named("net-loss"),
         size: sizes || named("net-mtu"),
     };
-    let looked = node_reading::around(
-        &mut session,
-        choice,
-        &wanted_reads,
-        pods,
-        async |session, hosts| {
-            let spinner = session.spinner.clone();
-            let between = async {
-                match hosts.filter(|_| selection.has("net-n2n")) {
-                    Some(hosts) => Some(underlay::nodes(hosts, &nodes, &reach, &spinner).await),
-                    None => None,
-                }
-            };
-            let trying = async {
-                if !any {
-                    return Ok((None, None));
-                }
-                let trying = session.with_pods(choice, async |pods, spinner| {
-                    let looking = Looking {
-                        pods,
-                        hosts: hosts.filter(|_| own),
-                        nodes: &nodes,
-                        asked,
-                        spinner,
-                    };
-                    probe(&looking, &needs, &facts, own, (&mesh, &reach)).await
-                });
-                let (placement, outcome) = trying.await?;
-                Ok((Some(placement), outcome))
-            };
-            let (between, tried) = Box::pin(async { tokio::join!(between, trying) }).await;
-            tried.map(|(placement, outcome)| (placement, outcome, between))
-        },
-    );
+    let around = Around {
+        nodes: choice,
+        reading: &wanted_reads,
+        pods: needs.contains(&Need::PodNetworks),
+        probes: any.then_some(choice),
+    };
+    let looked = node_reading::around(&mut session, around, async |session, hosts| {
+        let spinner = session.spinner.clone();
+        let between = async {
+            match hosts.filter(|_| selection.has("net-n2n")) {
+                Some(hosts) => Some(underlay::nodes(hosts, &nodes, &reach, &spinner).await),
+                None => None,
+            }
+        };
+        let trying = async {
+            if !any {
+                return Ok((None, None));
+            }
+            let trying = session.with_pods(choice, async |pods, spinner| {
+                let looking = Looking {
+                    pods,
+                    hosts: hosts.filter(|_| own),
+                    nodes: &nodes,
+                    asked,
+                    spinner,
+                };
+                probe(&looking, &needs, &facts, own, (&mesh, &reach)).await
+            });
+            let (placement, outcome) = trying.await?;
+            Ok((Some(placement), outcome))
+        };
+        let (between, tried) = Box::pin(async { tokio::join!(between, trying) }).await;
+        tried.map(|(placement, outcome)| (placement, outcome, between))
+    });
     let (read, (placement, outcome, between)) = Box::pin(looked).await?;
     let mut observation = session.finish(placement)?;
-    observation.node_reading = Some(read.reading);
-    observation.node_evidence = read.evidence;
-    observation.node_pods = read.pods;
+    read.note(&mut observation);
     observation.policy = facts.policy;
     if let Some(services) = facts.services {
         observation.reach = Some(services.reach(vec![Topic::Service], &reach));

@@ -97,7 +97,7 @@ async fn observe(
         // The names are known by now: what pods were told, nodes try as well.
         let known = facts.known_by(&reach.attempts);
         let (_, tried) = session
-            .with_host_pods(look.choice(), async |pods, spinner| {
+            .with_host_pods(probe::Tier::HostNetwork, look.choice(), async |pods, spinner| {
                 known
                     .try_from(pods, &host_places(pods.placement(), &nodes), spinner)
                     .await

@@ -5,7 +5,6 @@ mod args;
 mod control_plane;
 mod diagnose;
 mod egress;
-mod explain;
 mod external;
 mod measured;
 mod outside;
@@ -21,7 +20,7 @@ use std::process::ExitCode;
 
 use args::{Args, Command};
 use plugin::{Program, run};
-use session::{cleanup, guide};
+use session::{cleanup, explain, guide};
 
 const PROGRAM: Program = Program {
     binary: "kubectl-netcheck",

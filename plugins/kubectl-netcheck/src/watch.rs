@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use checks::{Effort, MeshOptions, ReachOptions, Wanted};
 use cluster::ConnectionArgs;
@@ -15,7 +15,7 @@ use serde_json::json;
 
 use session::mesh::run_mesh;
 use session::tries::{pod_places, try_all};
-use session::{Look, Session, duration};
+use session::{Look, Session, duration, rounds};
 
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct WatchArgs {
@@ -50,11 +50,7 @@ struct Change {
 /// Runs the subcommand and returns its exit status: that of a problem when anything was not well at any time.
 pub(crate) async fn run(connection: &ConnectionArgs, wanted: &WatchArgs, run: &Run) -> Result<u8, Failure> {
     let look = &wanted.look;
-    if look.from_bundle.is_some() || look.save_bundle.is_some() {
-        return Err(Failure::new(
-            "error: watch has no bundle: it prints what changes as it changes",
-        ));
-    }
+    look.refuse_bundle("watch")?;
     let mut session = Box::pin(Session::open(connection, &look.pods, &look.output, run)).await?;
     // Pods end by themselves after that: some time for starting and the last round.
     session.options.max_run = wanted.duration + Duration::from_mins(5);
@@ -81,11 +77,9 @@ pub(crate) async fn run(connection: &ConnectionArgs, wanted: &WatchArgs, run: &R
     let nodes = session.nodes();
     let is_json = look.output.output == OutputFormat::Json;
     let watched = session.with_pods(look.choice(), async |pods, spinner| {
-        let began = Instant::now();
         let mut ledger = Ledger::default();
-        let mut rounds = 0;
-        loop {
-            let round = Instant::now();
+        let mut count = 0;
+        let watching = rounds(wanted.interval, wanted.duration, async || {
             let mesh = run_mesh(pods, &options, spinner).await;
             let mut places = pod_places(pods.placement());
             for place in &mut places {
@@ -98,17 +92,14 @@ pub(crate) async fn run(connection: &ConnectionArgs, wanted: &WatchArgs, run: &R
             let tries: Vec<Wanted> = tries.into_iter().filter(is_watched).collect();
             let plan = checks::assemble(&pods.placement().run, &places, &tries, &reach);
             let (_, attempts) = try_all(pods, &plan, spinner).await;
-            rounds += 1;
+            count += 1;
             spinner.clear();
             let mut changes = ledger.add(&mesh);
             changes.extend(ledger.add_tries(&attempts));
-            plugin::write(&lines(&jiff::Timestamp::now(), &changes, is_json))?;
-            let rest = wanted.interval.saturating_sub(round.elapsed());
-            if began.elapsed() + rest >= wanted.duration {
-                return Ok::<_, Failure>((ledger, rounds));
-            }
-            tokio::time::sleep(rest).await;
-        }
+            plugin::write(&lines(&jiff::Timestamp::now(), &changes, is_json))
+        });
+        watching.await?;
+        Ok::<_, Failure>((ledger, count))
     });
     let (_, value) = Box::pin(watched).await?;
     let Some(done) = value else {

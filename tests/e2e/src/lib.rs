@@ -105,6 +105,16 @@ impl Bench {
         self.run(&[&["netcheck"], args].concat())
     }
 
+    /// `kubectl epcheck ARGS…`.
+    pub fn epcheck(&self, args: &[&str]) -> Run {
+        self.run(&[&["epcheck"], args].concat())
+    }
+
+    /// `kubectl dnscheck ARGS…`.
+    pub fn dnscheck(&self, args: &[&str]) -> Run {
+        self.run(&[&["dnscheck"], args].concat())
+    }
+
     /// `kubectl netcheck ARGS…`, left running.
     pub fn start_netcheck(&self, args: &[&str]) -> Child {
         let mut command = self.command(&[&["netcheck"], args].concat());
@@ -151,7 +161,7 @@ impl Bench {
     fn labelled(&self) -> Vec<String> {
         let kinds = "namespaces,pods,configmaps,serviceaccounts,roles,rolebindings,services,networkpolicies";
         let columns = "-o=custom-columns=K:.kind,NS:.metadata.namespace,N:.metadata.name,P:.status.phase";
-        let label = "app.kubernetes.io/managed-by=kubectl-netcheck";
+        let label = "app.kubernetes.io/managed-by in (kubectl-netcheck,kubectl-epcheck,kubectl-dnscheck)";
         let listed = self.kubectl(&[
             "get",
             kinds,
@@ -202,6 +212,25 @@ impl Run {
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
             took,
         }
+    }
+
+    /// The causes that its report names, as check and subject.
+    ///
+    /// # Panics
+    /// When it printed no report as JSON.
+    pub fn causes(&self) -> Vec<(String, String)> {
+        let report = self.json();
+        let causes = report["rootCauses"].as_array().expect("a list of causes").iter();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        causes
+            .map(|cause| {
+                let subject = &cause["subject"];
+                (
+                    text(&cause["id"]),
+                    format!("{}/{}", text(&subject["kind"]), text(&subject["name"])),
+                )
+            })
+            .collect()
     }
 
     /// Its standard output as one JSON document.

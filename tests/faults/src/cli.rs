@@ -18,7 +18,7 @@ use crate::round::{self, Plan};
 use crate::stage::Stage;
 
 /// The package of the plugin that is built where no directory is given.
-const PLUGINS: [&str; 2] = ["kubectl-netcheck", "kubectl-epcheck"];
+const PLUGINS: [&str; 3] = ["kubectl-netcheck", "kubectl-epcheck", "kubectl-dnscheck"];
 
 /// Break a lab in known ways, ask the plugins what is wrong, and keep the score.
 #[derive(Debug, Parser)]

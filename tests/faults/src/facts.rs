@@ -164,7 +164,7 @@ pub(crate) mod tests {
                     {"type": "InternalIP", "address": format!("172.30.0.1{number}")},
                 ]},
             }));
-            for app in ["web", "client", "pinned"] {
+            for app in ["web", "client", "pinned", "names"] {
                 items.push(json!({
                     "kind": "Pod",
                     "metadata": {"name": format!("{app}-{number}"), "namespace": "faults", "labels": {"app": app}},
@@ -173,7 +173,7 @@ pub(crate) mod tests {
                 }));
             }
         }
-        for name in ["web", "empty", "pinned", "application"] {
+        for name in ["web", "empty", "pinned", "application", "names"] {
             items.push(json!({
                 "kind": "Service",
                 "metadata": {"name": name, "namespace": "faults"},

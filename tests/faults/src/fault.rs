@@ -55,7 +55,7 @@ impl Fault {
         self.command.as_deref().unwrap_or(match self.plugin {
             Plugin::Netcheck => "netcheck diagnose --node-access",
             Plugin::Epcheck => "epcheck svc web -n faults --node-access",
-            Plugin::Dnscheck => "dnscheck",
+            Plugin::Dnscheck => "dnscheck diagnose",
             Plugin::Cnicheck => "cnicheck status",
         })
     }

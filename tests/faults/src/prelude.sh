@@ -53,6 +53,27 @@ seen_from() { in_pod "$1" curl -sS --max-time 5 "http://$2:${3:-8080}/cgi-bin/cl
 # name_from POD SERVER NAME: how a lookup over UDP ends.
 name_from() { outcome in_pod "$1" timeout 5 busybox nslookup -type=a "$3" "$2"; }
 
+# talk_from POD ADDRESS PORT: asks a server of names over UDP, over and over from one socket, until `hush`. /run/fault-talk has how it goes, in
+# one word.
+talk_from() {
+  touch /run/keep-talk
+  in_pod "$1" nohup bash -c 'talk "$@"' talk "$2" "$3" > /dev/null 2>&1 < /dev/null &
+}
+talk() {
+  exec 3<> "/dev/udp/$1/$2"
+  while [ -e /run/keep-talk ]; do
+    # For the address of echo.test.
+    printf '\0\7\1\0\0\1\0\0\0\0\0\0\4echo\4test\0\0\1\0\1' >&3 || true
+    if timeout 1 head -c 1 <&3 > /dev/null 2>&1; then echo OK; else echo T; fi > /run/fault-talk
+    sleep 0.5
+  done
+}
+hush() {
+  let_go talk
+  rm -f /run/fault-talk
+}
+export -f talk
+
 # is WORDS COMMAND…: whether it prints one of these, as in `is 'T|REFUSED' tcp 10.0.0.1 80`.
 is() {
   local wanted=$1 seen
@@ -185,4 +206,30 @@ FLOW='function flow(source, port) {
 drop_flows() {
   let_go flows
   conntrack -D -d 100.65.0.1 > /dev/null 2>&1 || true
+}
+
+# questions SERVER: asks it for a name of the cluster as fast as it takes for a second or so, from a new port each time and without
+# waiting for answers. An A question for web.faults.svc.cluster.local, as it goes over the wire (no byte of it is a newline, at which bash
+# would send it in two).
+questions() {
+  local round
+  for round in {1..20}; do
+    exec 3> "/dev/udp/$1/53"
+    for _ in {1..100}; do
+      printf '\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03web\x06faults\x03svc\x07cluster\x05local\x00\x00\x01\x00\x01' >&3
+    done
+    exec 3>&-
+    sleep 0.03
+  done
+}
+export -f in_pod questions
+
+# dns_is_throttled: the CPU limit of every CoreDNS on this node stops it in more than half of the periods in which it runs.
+dns_is_throttled() {
+  local process group
+  for process in $(processes coredns); do
+    group=$(sed -nE 's/^[0-9]+:[^:]*\bcpu\b[^:]*:(.*)/\1/p' "/proc/$process/cgroup")
+    awk '/^nr_periods/ { periods = $2 } /^nr_throttled/ { throttled = $2 } END { exit !(periods > 100 && throttled * 2 > periods) }' \
+      "/sys/fs/cgroup/cpu$group/cpu.stat" || return 1
+  done
 }

@@ -7,10 +7,10 @@ use anyhow::{Context, Result};
 
 use crate::command::{program, run};
 
-/// The plugin's package, and the program that it becomes.
+/// The package of the plugin that the demonstration shows, and the program that it becomes.
 pub(crate) const PLUGIN: &str = "kubectl-netcheck";
-/// The other one.
-pub(crate) const SERVICES_PLUGIN: &str = "kubectl-epcheck";
+/// The packages of all plugins.
+pub(crate) const PLUGINS: [&str; 3] = [PLUGIN, "kubectl-epcheck", "kubectl-dnscheck"];
 
 /// The root of the workspace.
 pub(crate) fn workspace() -> &'static Path {

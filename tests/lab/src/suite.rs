@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 
-use crate::cargo::{self, PLUGIN, SERVICES_PLUGIN, cargo};
+use crate::cargo::{self, PLUGINS, cargo};
 use crate::progress::{Progress, note, result};
 use crate::requirements::{self, Missing};
 use crate::state::{Options, StateDir};
@@ -28,6 +28,37 @@ struct Outcome {
     name: String,
     failed: bool,
     tests: Tally,
+    failures: Failures,
+}
+
+/// What failed tests printed, to be told again at the end: thousands of lines lie between.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Failures {
+    is_within: bool,
+    lines: Vec<String>,
+    of_this: usize,
+}
+
+impl Failures {
+    /// So many lines of one test tell what it is about.
+    const LINES: usize = 60;
+
+    fn read(&mut self, line: &str) {
+        if line == "failures:" {
+            self.is_within = true;
+        } else if line.starts_with("test result: ") {
+            self.is_within = false;
+        } else if self.is_within && line.starts_with("---- ") {
+            self.of_this = 1;
+            self.lines.push(line.to_owned());
+        } else if self.is_within && (1..Self::LINES).contains(&self.of_this) {
+            self.of_this += 1;
+            self.lines.push(line.to_owned());
+        }
+        if line == "failures:" || !self.is_within {
+            self.of_this = 0;
+        }
+    }
 }
 
 /// How many tests did what, as cargo prints it.
@@ -165,18 +196,9 @@ fn quick_faults(state: &StateDir, plugin: &Path) -> Command {
 }
 
 fn build_plugin() -> Outcome {
-    step(
-        "plugin",
-        &mut cargo(&[
-            "build",
-            "--release",
-            "--locked",
-            "--package",
-            PLUGIN,
-            "--package",
-            SERVICES_PLUGIN,
-        ]),
-    )
+    let mut build = cargo(&["build", "--release", "--locked"]);
+    build.args(PLUGINS.iter().flat_map(|plugin| ["--package", plugin]));
+    step("plugin", &mut build)
 }
 
 fn end_to_end(kubeconfig: &Path, plugin: &Path, lab_programs: Option<&Path>) -> Result<Command> {
@@ -213,7 +235,7 @@ fn step(name: &str, command: &mut Command) -> Outcome {
         name: name.to_owned(),
         ..Outcome::default()
     };
-    match watch(command, &mut outcome.tests) {
+    match watch(command, &mut outcome) {
         Ok(well) => outcome.failed = !well,
         Err(error) => {
             note(format_args!("error: {error:#}"));
@@ -223,21 +245,25 @@ fn step(name: &str, command: &mut Command) -> Outcome {
     outcome
 }
 
-fn watch(command: &mut Command, tests: &mut Tally) -> Result<bool> {
+fn watch(command: &mut Command, outcome: &mut Outcome) -> Result<bool> {
     let mut child = command.stdout(Stdio::piped()).spawn().context("start cargo")?;
     if let Some(output) = child.stdout.take() {
         for line in BufReader::new(output).lines() {
             let line = line.context("read what cargo prints")?;
-            tests.read(&line);
+            outcome.tests.read(&line);
+            outcome.failures.read(&line);
             result(&line);
         }
     }
     Ok(child.wait().context("wait for cargo")?.success())
 }
 
-/// Prints a line per step; the status says whether all went well.
+/// Prints what failed tests said, then a line per step; the status says whether all went well.
 fn summary(steps: &[Outcome]) -> ExitCode {
     result("");
+    for line in steps.iter().flat_map(|step| &step.failures.lines) {
+        result(line);
+    }
     for step in steps {
         result(summary_line(step));
     }
@@ -249,7 +275,9 @@ fn summary(steps: &[Outcome]) -> ExitCode {
 }
 
 fn summary_line(step: &Outcome) -> String {
-    let Outcome { name, failed, tests } = step;
+    let Outcome {
+        name, failed, tests, ..
+    } = step;
     let word = if *failed { "FAILED" } else { "ok" };
     if *tests == Tally::default() {
         return format!("{name:<14} {word}");
@@ -300,11 +328,32 @@ mod tests {
     }
 
     #[test]
+    fn what_failed_tests_print_is_kept_and_nothing_else() {
+        let mut failures = Failures::default();
+        for line in [
+            "successes:",
+            "---- healthy stdout ----",
+            "all is well",
+            "failures:",
+            "",
+            "---- broken stdout ----",
+            "left: 1",
+            "failures:",
+            "    broken",
+            "test result: FAILED. 1 passed; 1 failed; 0 ignored",
+            "afterwards",
+        ] {
+            failures.read(line);
+        }
+        assert_eq!(failures.lines, ["---- broken stdout ----", "left: 1"]);
+    }
+
+    #[test]
     fn a_step_without_tests_shows_no_counts() {
         let step = Outcome {
             name: "clippy".to_owned(),
             failed: true,
-            tests: Tally::default(),
+            ..Outcome::default()
         };
         assert_eq!(summary_line(&step), "clippy         FAILED");
     }

@@ -122,3 +122,48 @@ fn a_policy_that_cannot_be_meant_so_is_told_where_nothing_else_is_wrong() {
     let broken = Scene::healthy(3).change("node1", |reads| set(reads, "net.ipv4.ip_forward", "0"));
     assert_eq!(ids(&with_a_policy_without_effect(&broken)), ["net-ipfwd"]);
 }
+
+/// A tunnel that does not know another node, and a Service whose only endpoint, on that node, refuses so from where packets get there.
+fn with_a_service(refused: impl Fn() -> netprobe::Outcome) -> Report {
+    let scene = Scene::healthy(3).change("node1", |reads| without_forwarding(reads, "02:00:00:00:00:02"));
+    let mut simulation = Simulation::healthy(3);
+    simulation.losses = vec![Loss::of(both(1, 2))];
+    let mut observation = scene.observation();
+    let probed = simulation.observe();
+    observation.placement = probed.placement;
+    observation.mesh = probed.mesh;
+    let tried = crate::tries::scene::Scene::new().observe(|attempt, _| {
+        let is_api = attempt.subject.to_string() == "service/api -n shop";
+        let is_asked = matches!(
+            attempt.purpose,
+            observation::Purpose::ClusterIp | observation::Purpose::Endpoint { .. }
+        );
+        (is_api && is_asked).then(|| match attempt.source.node() {
+            Some("node1") => crate::tries::scene::silence(),
+            _ => refused(),
+        })
+    });
+    observation.reach = tried.reach;
+    let options = JudgeOptions {
+        command: "diagnose".to_owned(),
+        tool: "test".to_owned(),
+    };
+    judge(&observation, &options)
+}
+
+#[test]
+fn a_service_whose_pods_refuse_by_themselves_is_a_cause_of_its_own() {
+    let report = with_a_service(crate::tries::scene::reset);
+    assert_eq!(ids(&report), ["cni-fdb", "net-svc"]);
+    assert_eq!(report.root_causes[1].subject.to_string(), "service/api -n shop");
+    assert!(matches!(
+        report.root_causes[1].confidence,
+        Confidence::Likely { .. }
+    ));
+}
+
+#[test]
+fn a_service_that_only_silence_hides_follows_from_what_is_broken_below() {
+    let report = with_a_service(crate::tries::scene::silence);
+    assert_eq!(ids(&report), ["cni-fdb"]);
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::CHECKS;
+use super::{CHECKS, Check};
 
 /// One thing to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +25,14 @@ pub enum Need {
     Policies,
     /// Services and what stands behind them, as the API has it.
     Backends,
+    /// kube-proxy: its pods, its configuration, and what it says of itself on each node.
+    KubeProxy,
+    /// The cluster's DNS, as the API has it.
+    Dns,
+    /// Tracked connections to Services, entry by entry, which take a privileged pod.
+    Tracked,
+    /// Questions to DNS servers, and what they say.
+    Lookups,
 }
 
 impl Need {
@@ -39,6 +47,10 @@ impl Need {
             Self::ControlPlane => "control plane",
             Self::Policies => "policies",
             Self::Backends => "Services and their pods",
+            Self::KubeProxy => "kube-proxy",
+            Self::Dns => "the cluster's DNS",
+            Self::Tracked => "tracked connections",
+            Self::Lookups => "lookups",
         }
     }
 }
@@ -53,6 +65,19 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// Those checks of which this is true.
+    pub fn of(is_made: impl Fn(&Check) -> bool) -> Self {
+        let mut selection = Self::default();
+        selection.leave_out(|check| !is_made(check));
+        selection
+    }
+
+    /// Makes none of which this is true.
+    pub fn leave_out(&mut self, is_left_out: impl Fn(&Check) -> bool) {
+        let others = CHECKS.iter().filter(|check| is_left_out(check));
+        self.skip.extend(others.map(|check| check.id.to_owned()));
+    }
+
     /// Whether a check is made.
     pub fn has(&self, id: &str) -> bool {
         let named = |ids: &[String]| ids.iter().any(|named| named == id);

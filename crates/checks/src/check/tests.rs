@@ -13,11 +13,15 @@ fn every_file_of_a_folder_of_checks_is_a_registered_check_of_the_same_name() {
         let entries = std::fs::read_dir(folder).expect("a folder of sources");
         entries.filter_map(|entry| Some(entry.ok()?.path())).collect()
     };
-    let folders = names(&crate_folder().join("src"))
+    let folders = |of: &Path| names(of).into_iter().filter(|path| path.is_dir());
+    // A folder of checks may keep some in a folder of their own.
+    let all: Vec<std::path::PathBuf> = folders(&crate_folder().join("src"))
+        .flat_map(|folder| folders(&folder).chain([folder.clone()]).collect::<Vec<_>>())
+        .collect();
+    let stems = all
         .into_iter()
-        .filter(|path| path.is_dir());
-    let stems = folders
         .flat_map(|folder| names(&folder))
+        .filter(|path| path.is_file())
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()));
     let plugins = ["net_", "dns_", "ep_", "cni_", "alert_"];
     let files: BTreeSet<String> = stems

@@ -1,18 +1,12 @@
 //! What `kubectl epcheck` is to decide.
 
-use super::{Row, made, wanted};
-
-const SOCKETS: &str = "needs the listening sockets of every node";
-const SHARES: &str = "needs how many connections each endpoint gets";
-const PROXY: &str = "needs epcheck, and kube-proxy's pods, configuration or metrics";
-const RULES: &str = "needs epcheck, and the packet rules of every node compared with what the API asks for";
-const TRACKED: &str = "needs epcheck, and the connection-tracking entries of nodes";
+use super::{Row, made};
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Row] = &[
     made("ep-pipeline", "from Service to packet rule, the first stage that disagrees"),
     made("ep-spec", "all that defines a Service on one screen"),
-    made("ep-notfound", "the Service exists in that namespace"),
+    made("ep-notfound", "the Service exists in that namespace, and those that Ingresses and routes send to"),
     made("ep-empty", "a Service has a ready endpoint"),
     made("ep-sel", "the selector matches pods"),
     made("ep-sel-near", "the pods that a selector nearly matches"),
@@ -31,30 +25,31 @@ pub(super) const ROWS: &[Row] = &[
     made("ep-extname", "an ExternalName points to a name that exists"),
     made("ep-headless", "a headless Service and its StatefulSet belong together"),
     made("ep-np-range", "a nodePort lies in the range that the API server allows"),
-    wanted("ep-np-clash", "nothing else holds a nodePort's number on a node", SOCKETS),
+    made("ep-np-clash", "nothing else holds a nodePort's number on a node"),
     made("ep-etp-local", "nodes that outside traffic reaches have an endpoint of their own, where it must be"),
     made("ep-itp-local", "nodes with clients have an endpoint of their own, where it must be"),
-    wanted("ep-aff", "clients that stick to an endpoint are told apart", SHARES),
+    made("ep-aff", "clients that stick to an endpoint are told apart"),
+    made("ep-spread", "connections come to endpoints as the Service asks"),
     made("ep-dual", "a Service has both address families where it asks for them"),
     made("ep-topo", "hints keep traffic within a zone without starving one"),
     made("ep-proxyname", "kube-proxy is not told to ignore a Service"),
-    wanted("ep-extip", "external addresses lead to nodes that know them", RULES),
+    made("ep-extip", "external addresses lead to nodes that know them"),
     made("ep-noprobe", "backends behind a Service say when they are ready"),
     made("ep-naming", "Services and ports have names that DNS allows"),
-    made("ep-deps", "who calls a Service"),
+    made("ep-deps", "who calls a Service, and where a caller leads"),
     made("ep-lb", "somebody is in charge of a load balancer"),
     made("ep-lb-pending", "a load balancer gets its address"),
     made("ep-lb-src", "which clients a load balancer turns away"),
     made("ep-lb-cloud", "where to look at the provider"),
-    wanted("ep-kp-ds", "kube-proxy runs on every node, or what replaces it", PROXY),
-    wanted("ep-kp-log", "what kube-proxy's logs say", PROXY),
-    wanted("ep-kp-mode", "all sources agree on kube-proxy's mode", PROXY),
-    wanted("ep-kp-cfg", "kube-proxy's configuration is understood and fits the cluster", PROXY),
-    wanted("ep-kp-metrics", "kube-proxy keeps up with changes", PROXY),
-    wanted("ep-kp-scale", "there are not too many rules for its mode", PROXY),
-    wanted("ep-kp-ipvs-mod", "IPVS can run where it is asked for", PROXY),
-    wanted("ep-kp-restart", "which one kube-proxy to restart, and when that helps", PROXY),
-    wanted("ep-rule-parse", "the rules of a node can be read, in every back end", RULES),
+    made("ep-kp-ds", "kube-proxy runs on every node, or what replaces it"),
+    made("ep-kp-log", "what kube-proxy's logs say"),
+    made("ep-kp-mode", "all sources agree on kube-proxy's mode"),
+    made("ep-kp-cfg", "kube-proxy's configuration is understood and fits the cluster"),
+    made("ep-kp-metrics", "kube-proxy keeps up with changes"),
+    made("ep-kp-scale", "there are not too many rules for its mode"),
+    made("ep-kp-ipvs-mod", "IPVS can run where it is asked for"),
+    made("ep-kp-restart", "which one kube-proxy to restart, and when that helps"),
+    made("ep-rule-parse", "the rules of a node can be read, in every back end"),
     made("ep-rule-missing", "every port of every Service has its rule"),
     made("ep-rule-stale", "no node disagrees with the API as a whole"),
     made("ep-rule-stale-ep", "no rule leads to an endpoint that is gone"),
@@ -63,13 +58,13 @@ pub(super) const ROWS: &[Row] = &[
     made("ep-rule-noreject", "a Service without endpoints is refused rather than silent"),
     made("ep-rule-extra", "no rule is left of a Service that is gone"),
     made("ep-rule-hook", "packets are led into kube-proxy's rules"),
-    wanted("ep-rule-order", "nothing decides before kube-proxy's rules do", RULES),
-    wanted("ep-rule-mark", "packets that need another source address get it", RULES),
+    made("ep-rule-order", "nothing decides before kube-proxy's rules do"),
+    made("ep-rule-mark", "packets that need another source address get it"),
     made("ep-rule-backends", "rules of one mode and one back end only"),
-    wanted("ep-rule-prob", "endpoints share the traffic evenly", RULES),
-    wanted("ep-rule-canary", "nobody flushes kube-proxy's chains", RULES),
-    wanted("ep-rule-ipvs", "IPVS has every virtual and real server", RULES),
-    wanted("ep-explain-path", "one flow through the rules, chain by chain", RULES),
-    wanted("ep-ct", "which connections are tracked to a Service", TRACKED),
-    wanted("ep-ct-stale", "no UDP client is stuck with an endpoint that is gone", TRACKED),
+    made("ep-rule-prob", "endpoints share the traffic evenly"),
+    made("ep-rule-canary", "nobody flushes kube-proxy's chains"),
+    made("ep-rule-ipvs", "IPVS has every virtual and real server"),
+    made("ep-explain-path", "one flow through the rules, chain by chain"),
+    made("ep-ct", "which connections are tracked to a Service"),
+    made("ep-ct-stale", "no UDP client is stuck with an endpoint that is gone"),
 ];

@@ -1,12 +1,12 @@
 use observation::BackendWorkload;
 use report::{Evidence, Finding, Severity};
 
-use super::expected::selects;
 use super::lint::over;
 use super::scene::{Part, Scene};
 use super::words::{get, nearest};
 use crate::check::{Check, Judgement, Need};
 use crate::view::View;
+use observation::selects;
 
 /// A StatefulSet and the headless Service by which its pods have names. The name of that Service is set when the StatefulSet is made, and
 /// nothing checks it.

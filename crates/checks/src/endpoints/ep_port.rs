@@ -1,5 +1,5 @@
 use observation::{Service, ServiceCaller};
-use report::{Evidence, Finding, Severity, Subject};
+use report::{Evidence, Finding, Severity};
 
 use super::lint::each;
 use super::scene::Part;
@@ -16,7 +16,7 @@ pub(crate) static CHECK: Check = Check {
 };
 
 fn judge(view: &View<'_>) -> Judgement {
-    each(view, &[Part::Callers], |scene, case| {
+    let mut judgement = each(view, &[], |scene, case| {
         // What has no ports in the API may still be called at any.
         if case.service.ports.is_empty() {
             return Vec::new();
@@ -26,7 +26,15 @@ fn judge(view: &View<'_>) -> Judgement {
             .iter()
             .filter_map(|caller| finding(case.service, caller))
             .collect()
-    })
+    });
+    // What was asked about by its name is known whether or not all others are.
+    if let Some(scene) = &view.backends
+        && judgement.skipped.is_none()
+    {
+        let gap = scene.gap(view.observation, Part::Callers);
+        judgement.gaps.extend(gap.cloned());
+    }
+    judgement
 }
 
 fn finding(service: &Service, caller: &ServiceCaller) -> Option<Finding> {
@@ -38,11 +46,7 @@ fn finding(service: &Service, caller: &ServiceCaller) -> Option<Finding> {
     if has {
         return None;
     }
-    let who = Subject::Object {
-        kind: caller.kind.clone(),
-        name: caller.name.clone(),
-        namespace: Some(caller.namespace.clone()),
-    };
+    let who = caller.subject();
     let ports = some(service.ports.iter().map(port_name));
     // The number of the pods' port is what is most often written instead.
     let meant = service.ports.iter().find(|port| port.target_port == wanted);
@@ -70,6 +74,7 @@ mod tests {
     use super::*;
     use crate::endpoints::fixture::{Fixture, gap, list};
     use crate::shown;
+    use observation::AskedCaller;
     use report::Observed;
 
     fn called(port: &str) -> Fixture {
@@ -106,6 +111,28 @@ mod tests {
     fn its_number_and_its_name_are_right() {
         shown::passes(&CHECK, &called("80").observe());
         shown::passes(&CHECK, &called("http").observe());
+    }
+
+    #[test]
+    fn what_was_asked_about_by_its_name_is_judged_though_the_others_were_not_read() {
+        let unread = |port: &str| {
+            let caller = match called(port).observe().backends.unwrap().callers {
+                Observed::Seen(mut callers) => callers.remove(0),
+                Observed::Unseen(gap) => panic!("{gap:?}"),
+            };
+            Fixture::shop().with(|backends| {
+                backends.callers = Observed::Unseen(gap("Ingresses"));
+                backends.asked_callers.push(AskedCaller {
+                    kind: "ingress".into(),
+                    namespace: "shop".into(),
+                    name: "front".into(),
+                    calls: vec![caller],
+                    ..AskedCaller::default()
+                });
+            })
+        };
+        shown::finds(&CHECK, &unread("81").observe());
+        shown::cannot_tell(&CHECK, &unread("80").observe());
     }
 
     #[test]

@@ -1,8 +1,13 @@
-use report::{Finding, Severity};
+use observation::{Service, ServicePort};
+use report::{Evidence, Finding, Severity};
 use serde_json::Value;
 
+use super::case::Case;
+use super::expected::other_protocol;
+use super::lint::each;
 use super::listening::{Heard, Heeding, each_port};
-use super::words::{about, field, patch_port, port_name};
+use super::scene::Part;
+use super::words::{about, field, get, patch_port, port_name};
 use crate::check::{Check, Judgement, Need};
 use crate::view::View;
 
@@ -15,7 +20,47 @@ pub(crate) static CHECK: Check = Check {
 };
 
 fn judge(view: &View<'_>) -> Judgement {
-    each_port(view, finding)
+    let mut judgement = each_port(view, finding);
+    let named = each(view, &[Part::Pods], |_, case| {
+        let ports = case.service.ports.iter().enumerate();
+        ports
+            .filter_map(|(index, port)| named(case, index, port))
+            .collect()
+    });
+    if !named.findings.is_empty() {
+        judgement.skipped = None;
+        judgement.findings.extend(named.findings);
+    }
+    judgement
+}
+
+/// A port that is named shows its protocol without anybody listening: its pods declare both.
+fn named(case: &Case<'_>, index: usize, port: &ServicePort) -> Option<Finding> {
+    let service = case.service;
+    let staying = case.staying();
+    let other = other_protocol(&staying, port)?;
+    let (first, target) = (staying.first()?, &port.target_port);
+    let summary = format!(
+        "{} sends port {} to {target:?} with {}, and the pods behind it have that port for {other}",
+        service.subject(),
+        port_name(port),
+        port.protocol
+    );
+    let evidence = Evidence::command(
+        format!("pod/{} declares {target} with {other}", first.name),
+        get("pod", &first.namespace, &first.name),
+    );
+    let mut finding = about(CHECK.id, Severity::Error, service, summary, evidence);
+    finding
+        .evidence
+        .push(field(service, format!("protocol: {}", port.protocol)));
+    finding.hint = Some(meant(service, index, other));
+    Some(finding)
+}
+
+fn meant(service: &Service, index: usize, other: &str) -> String {
+    let patch = patch_port(service, index, "protocol", &Value::from(other));
+    format!("if {other} is meant: `{patch}`")
 }
 
 fn finding(heeding: &Heeding<'_, '_>) -> Option<Finding> {
@@ -46,10 +91,7 @@ fn finding(heeding: &Heeding<'_, '_>) -> Option<Finding> {
     finding
         .evidence
         .push(field(service, format!("protocol: {}", port.protocol)));
-    finding.hint = Some(format!(
-        "if {other} is meant: `{}`",
-        patch_port(service, heeding.index, "protocol", &Value::from(other))
-    ));
+    finding.hint = Some(meant(service, heeding.index, other));
     Some(finding)
 }
 
@@ -70,6 +112,21 @@ mod tests {
         assert_eq!(
             findings[0].summary,
             "service/web -n shop sends port http (80/UDP) to 8080 with UDP, and the pods behind it listen there with TCP"
+        );
+        let hint = findings[0].hint.as_deref().unwrap_or_default();
+        assert!(
+            hint.contains(r#""path":"/spec/ports/0/protocol","value":"TCP""#),
+            "{hint}"
+        );
+    }
+
+    #[test]
+    fn a_named_port_of_the_other_protocol_needs_nobodys_sockets() {
+        let fixture = Fixture::shop().web(|service| service.ports[0].protocol = "UDP".into());
+        let findings = shown::finds(&CHECK, &fixture.observe());
+        assert_eq!(
+            findings[0].summary,
+            r#"service/web -n shop sends port http (80/UDP) to "http" with UDP, and the pods behind it have that port for TCP"#
         );
         let hint = findings[0].hint.as_deref().unwrap_or_default();
         assert!(

@@ -3,7 +3,7 @@ use report::{Evidence, Finding, Severity};
 use serde_json::Value;
 
 use super::case::Case;
-use super::expected::target_port;
+use super::expected::{other_protocol, target_port};
 use super::lint::each;
 use super::scene::Part;
 use super::words::{about, count, get, nearest, patch_port, port_name, show_slices, some};
@@ -36,6 +36,10 @@ fn finding(case: &Case<'_>, index: usize, port: &ServicePort) -> Option<Finding>
         .copied()
         .collect();
     let first = *lacking.first()?;
+    if lacking.len() == staying.len() && other_protocol(&staying, port).is_some() {
+        // They have the port, and it is the Service that has another protocol.
+        return None;
+    }
     let target = &port.target_port;
     let declared: Vec<&str> = first
         .containers
@@ -119,9 +123,25 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_the_other_protocol_is_another_name() {
+    fn a_name_of_another_protocol_in_some_pods_is_another_name() {
+        let mut first = true;
+        let mixed = Fixture::shop()
+            .web(|service| service.ports[0].protocol = "UDP".into())
+            .each_pod(|pod| {
+                if std::mem::take(&mut first) {
+                    pod.containers[0].ports.clear();
+                }
+            });
+        assert_eq!(
+            shown::finds(&CHECK, &mixed.observe())[0].severity,
+            Severity::Error
+        );
+    }
+
+    #[test]
+    fn a_name_that_all_pods_have_for_another_protocol_is_a_question_of_the_protocol() {
         let udp = Fixture::shop().web(|service| service.ports[0].protocol = "UDP".into());
-        assert_eq!(shown::finds(&CHECK, &udp.observe())[0].severity, Severity::Error);
+        shown::passes(&CHECK, &udp.observe());
     }
 
     #[test]

@@ -114,11 +114,6 @@ pub(super) fn families(service: &Service) -> BTreeSet<Family> {
     }
 }
 
-/// Whether a pod's labels contain the selector. The empty selector selects nothing: somebody else writes the slices.
-pub(super) fn selects(selector: &BTreeMap<String, String>, labels: &BTreeMap<String, String>) -> bool {
-    !selector.is_empty() && selector.iter().all(|(key, value)| labels.get(key) == Some(value))
-}
-
 /// The number of a Service's port in a pod: a number as it is, whatever the pod declares; a name by the container port of that name and
 /// protocol. `None` where the pod has none: the endpoint is then listed without the port.
 pub(super) fn target_port(pod: &BackendPod, port: &ServicePort) -> Option<u16> {
@@ -129,6 +124,20 @@ pub(super) fn target_port(pod: &BackendPod, port: &ServicePort) -> Option<u16> {
     let found =
         ports.find(|it| it.protocol == port.protocol && it.name.as_deref() == Some(&port.target_port));
     found.map(|found| found.number)
+}
+
+/// The protocol for which every pod has the port that a Service names, where it is not that of the Service.
+pub(super) fn other_protocol<'a>(pods: &[&'a BackendPod], port: &ServicePort) -> Option<&'a str> {
+    let named = |pod: &&'a BackendPod| {
+        let mut ports = pod.containers.iter().flat_map(|container| &container.ports);
+        let found = ports.find(|it| it.name.as_deref() == Some(&port.target_port));
+        found
+            .map(|found| found.protocol.as_str())
+            .filter(|it| *it != port.protocol)
+    };
+    let first = named(pods.first()?)?;
+    let is_alike = |pod: &&'a BackendPod| target_port(pod, port).is_none() && named(pod) == Some(first);
+    pods.iter().all(is_alike).then_some(first)
 }
 
 /// The conditions that an endpoint of this pod has.

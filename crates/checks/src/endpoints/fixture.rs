@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use observation::{
     BackendContainer, BackendEvent, BackendPod, BackendWorkload, Backends, BackendsQuestion, Condition,
     ControllerLease, Endpoint, EndpointSlice, Node, Observation, PolicyPort, Service, ServicePort,
-    ServiceSettings, SlicePort,
+    ServiceSettings, SlicePort, selects,
 };
 use report::{Family, Gap, GapReason, Observed};
 
-use super::expected::{CONTROLLER, expected, families, selects};
+use super::expected::{CONTROLLER, expected, families};
 
 /// When everything was read.
 pub(crate) const READ_AT: &str = "2026-03-01T09:00:00Z";
@@ -49,6 +49,8 @@ impl Fixture {
                 callers: Observed::Seen(Vec::new()),
                 endpoints: None,
                 load_balancers: None,
+                asked_callers: Vec::new(),
+                grants: None,
                 second_look: None,
             },
             nodes: (1..=3).map(node).collect(),

@@ -4,8 +4,8 @@ use netmodel::policy::{Labels, Near, Selector, nearest};
 use observation::{BackendPod, BackendWorkload};
 
 use super::case::Case;
-use super::expected::selects;
 use super::scene::Scene;
+use observation::selects;
 
 /// One reason.
 #[derive(Debug)]

@@ -60,7 +60,7 @@ fn any_cluster() -> impl Strategy<Value = (Service, Vec<BackendPod>)> {
 
 fn candidates<'p>(service: &Service, pods: &'p [BackendPod]) -> Vec<&'p BackendPod> {
     pods.iter()
-        .filter(|pod| super::expected::selects(&service.selector, &pod.labels))
+        .filter(|pod| observation::selects(&service.selector, &pod.labels))
         .collect()
 }
 

@@ -5,11 +5,11 @@ use std::collections::{HashMap, HashSet};
 use observation::{
     BackendEvent, BackendPod, BackendWorkload, Backends, EndpointSlice, Observation, Service, ServiceCaller,
 };
-use report::{Gap, Observed};
+use report::{Gap, Observed, Subject};
 
 use super::case::Case;
-use super::expected::selects;
 use super::lack::{Lack, lack};
+use observation::selects;
 
 /// Services, indexed. It is made once, for clusters with thousands of them.
 #[derive(Debug)]
@@ -62,9 +62,12 @@ impl<'a> Scene<'a> {
             events.entry(key).or_default().push(event);
         }
         let mut callers: HashMap<(&str, &str), Vec<&ServiceCaller>> = HashMap::new();
-        for caller in seen(&facts.callers) {
+        for caller in calls(facts) {
             let key = (caller.service_namespace.as_str(), caller.service.as_str());
-            callers.entry(key).or_default().push(caller);
+            let known = callers.entry(key).or_default();
+            if !known.contains(&caller) {
+                known.push(caller);
+            }
         }
         let mut scene = Self {
             facts,
@@ -85,25 +88,42 @@ impl<'a> Scene<'a> {
         Some(scene)
     }
 
-    /// Whether one Service was asked about by its name.
-    pub(super) fn is_single(&self) -> bool {
-        self.facts.question.name.is_some()
+    /// Whether nothing is behind a Service because what makes its pods wants none: that is meant so.
+    pub(crate) fn is_scaled_to_zero(&self, service: &Subject) -> bool {
+        let mut cases = self.cases.iter();
+        let case = cases.find(|case| case.service.subject() == *service);
+        case.is_some_and(|case| matches!(case.lack, Some(Lack::ScaledToZero(_))))
     }
 
-    /// The Service that was asked for by its name and is not there, as namespace and name.
+    /// Whether one Service was asked about by its name.
+    pub(super) fn is_single(&self) -> bool {
+        self.facts.question.single().is_some()
+    }
+
+    /// The first Service that was asked for by its name, as namespace and name, where none of those is there.
     pub(super) fn missing(&self) -> Option<(&'a str, &'a str)> {
-        let name = self.facts.question.name.as_deref()?;
-        let namespace = self.facts.question.namespace.as_deref()?;
+        let first = self.named().next()?;
         let is_missing = self.facts.services.seen().is_some() && self.cases.is_empty();
-        is_missing.then_some((namespace, name))
+        is_missing.then_some(first)
+    }
+
+    /// The Services that were asked for by their names or through something that sends to them, as namespace and name.
+    pub(super) fn named(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        let question = &self.facts.question;
+        let single = question.single().filter(|_| question.services.is_empty());
+        let several = question.services.iter();
+        let several = several.map(|it| (it.namespace.as_str(), it.name.as_str()));
+        single.into_iter().chain(several)
     }
 
     /// Whether all Services of a namespace were read.
     pub(super) fn knows_services_of(&self, namespace: &str) -> bool {
-        let question = &self.facts.question;
-        self.facts.services.seen().is_some()
-            && question.selector.is_none()
-            && question.namespace.as_deref().is_none_or(|it| it == namespace)
+        self.facts.services.seen().is_some() && self.facts.question.reads_all_of(namespace)
+    }
+
+    /// All that sends to Services and says so.
+    pub(super) fn calls(&self) -> impl Iterator<Item = &'a ServiceCaller> + use<'a> {
+        calls(self.facts)
     }
 
     pub(super) fn service(&self, namespace: &str, name: &str) -> Option<&'a Service> {
@@ -164,16 +184,19 @@ impl<'a> Scene<'a> {
     }
 }
 
+/// What was asked about comes first, and may be there twice.
+fn calls(facts: &Backends) -> impl Iterator<Item = &ServiceCaller> {
+    let asked = facts.asked_callers.iter().flat_map(|asked| &asked.calls);
+    asked.chain(seen(&facts.callers))
+}
+
 /// The items of a list; none of one that was not seen. Only where the gap is told elsewhere.
 pub(super) fn seen<T>(list: &Observed<Vec<T>>) -> &[T] {
     list.seen().map_or(&[], Vec::as_slice)
 }
 
 fn cases<'a>(facts: &'a Backends, services: &'a [Service], pods: &'a [BackendPod]) -> Vec<Case<'a>> {
-    let name = facts.question.name.as_deref();
-    let asked = services
-        .iter()
-        .filter(|service| name.is_none_or(|name| service.name == name));
+    let asked = services.iter().filter(|service| facts.question.is_about(service));
     let asked: Vec<&Service> = asked.collect();
     let mut slices: HashMap<(&str, &str), Vec<&EndpointSlice>> = HashMap::new();
     for slice in seen(&facts.slices) {

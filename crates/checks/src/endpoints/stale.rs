@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use observation::{BackendPod, EndpointSlice, Observation, SecondLook};
+use observation::{BackendPod, EndpointSlice, Observation, SecondLook, selects};
 
 use super::case::Case;
-use super::expected::{Difference, differences, selects};
+use super::expected::{Difference, differences};
 use super::scene::{Scene, seen};
 use super::time::seconds;
 

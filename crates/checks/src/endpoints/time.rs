@@ -3,17 +3,17 @@
 use jiff::Timestamp;
 
 /// A moment of the API, RFC 3339; `None` where it is none.
-pub(super) fn moment(text: &str) -> Option<Timestamp> {
+pub(crate) fn moment(text: &str) -> Option<Timestamp> {
     text.parse().ok()
 }
 
 /// Seconds from one moment to another; negative where the other came first, `None` where either is no moment.
-pub(super) fn seconds(from: Option<&str>, to: &str) -> Option<i64> {
+pub(crate) fn seconds(from: Option<&str>, to: &str) -> Option<i64> {
     Some(moment(to)?.as_second() - moment(from?)?.as_second())
 }
 
 /// As `3 d`, `5 h`, `12 min`, `40 s`.
-pub(super) fn words(seconds: i64) -> String {
+pub(crate) fn words(seconds: i64) -> String {
     const MINUTE: i64 = 60;
     const HOUR: i64 = 60 * MINUTE;
     const DAY: i64 = 24 * HOUR;

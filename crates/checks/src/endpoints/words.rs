@@ -18,7 +18,7 @@ pub(super) fn show(service: &Service) -> String {
 }
 
 /// The command that shows the EndpointSlices of a Service.
-pub(super) fn show_slices(service: &Service) -> String {
+pub(crate) fn show_slices(service: &Service) -> String {
     format!(
         "kubectl get endpointslices -n {} -l {} -o yaml",
         word(&service.namespace),

@@ -10,6 +10,8 @@ use report::{Gap, GapReason, Observed};
 
 const IPTABLES: &str = include_str!("../../../netmodel/src/rules/fixtures/flannel-iptables.save");
 const NFTABLES: &str = include_str!("../../../netmodel/src/rules/fixtures/flannel-nftables.save");
+/// Written from kube-proxy's source, because the kernel of the recorded clusters has no IPVS.
+const IPVS: &str = include_str!("../../../netmodel/src/rules/fixtures/ipvs.save");
 const NFTABLES_NFT: &str = include_str!("../../../netmodel/src/rules/fixtures/flannel-nftables.nft.json");
 
 pub(crate) struct Fixture {
@@ -41,6 +43,11 @@ impl Fixture {
     /// The same with kube-proxy in nftables mode.
     pub(crate) fn nftables() -> Self {
         Self::of(NFTABLES, NFTABLES_NFT, "10.244.2.0")
+    }
+
+    /// kube-proxy in mode ipvs; its virtual servers were not read.
+    pub(crate) fn ipvs() -> Self {
+        Self::of(IPVS, r#"{"nftables":[{"metainfo":{}}]}"#, "10.244.0.0")
     }
 
     /// An observation in which no node was to be read.
@@ -122,6 +129,17 @@ impl Fixture {
                 after.replacen(&format!(":{chain} ACCEPT"), &format!(":{chain} {policy}"), 1)
             )
         })
+    }
+
+    /// Takes all that kube-proxy wrote away from every node.
+    pub(crate) fn without_services(self) -> Self {
+        let own = |text: &str| {
+            let lines = text.split_inclusive('\n');
+            lines.filter(|line| !line.contains("KUBE-")).collect::<String>()
+        };
+        ["node1", "node2", "node3"]
+            .iter()
+            .fold(self, |all, node| all.change(node, own))
     }
 
     /// Puts one text for another, wherever it stands.

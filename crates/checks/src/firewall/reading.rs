@@ -3,7 +3,7 @@ use observation::{NodeReads, RuleText};
 use report::{Gap, GapReason, Observed};
 
 /// Parses all rules of a node, and says what is missing of them.
-pub(super) fn read(node: &str, reads: &NodeReads) -> (NodeRules, Vec<Gap>) {
+pub(crate) fn read(node: &str, reads: &NodeReads) -> (NodeRules, Vec<Gap>) {
     let mut reading = Reading {
         node,
         rules: NodeRules::default(),

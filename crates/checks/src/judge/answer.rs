@@ -17,6 +17,24 @@ pub(super) fn answer(
         .map(CheckResult::verdict)
         .max()
         .unwrap_or(Verdict::Skipped);
+    let warnings = list(findings, Severity::Warning);
+    let narrow = crate::proxy::answer(view, verdict, &warnings)
+        .or_else(|| crate::tracked::answer(view, verdict, &warnings))
+        .or_else(|| {
+            // Who was asked says more than the API.
+            let is_asked = view.lookups.is_some();
+            (!is_asked).then(|| crate::dns::answer(view, verdict, &warnings))?
+        });
+    if let Some(answer) = narrow {
+        return answer;
+    }
+    if !view.is_wanted() && view.lookups.is_some() {
+        let answer = crate::lookups::answer(view, verdict, &warnings);
+        return answer.unwrap_or_else(|| match causes {
+            [] => list(findings, Severity::Error),
+            causes => first(causes),
+        });
+    }
     if !view.is_wanted()
         && let Some(scene) = &view.backends
     {

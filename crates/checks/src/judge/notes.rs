@@ -13,7 +13,13 @@ pub(super) fn notes(view: &View<'_>) -> Vec<Note> {
         notes.extend(same_node(view));
         notes.extend(one_family(view));
     }
-    for text in view.observation.reach.iter().flat_map(|reach| &reach.left_out) {
+    let reach = view.observation.reach.iter().flat_map(|reach| &reach.left_out);
+    let lookups = view
+        .observation
+        .lookups
+        .iter()
+        .flat_map(|lookups| &lookups.left_out);
+    for text in reach.chain(lookups) {
         notes.push(Note {
             kind: NoteKind::Skipped,
             text: text.clone(),

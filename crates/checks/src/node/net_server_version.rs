@@ -2,10 +2,13 @@ use observation::Node;
 use report::{Evidence, Finding, Gap, GapReason, Observed, Severity, Subject};
 
 use crate::check::{Check, Judgement, Need};
+use crate::proxy::version::of_pod;
+use crate::proxy::{Proxies, Proxy};
 use crate::view::View;
 
 /// Releases before 1.28 are out of support and do much of what is judged here in another way. A kubelet may not be newer
-/// than the API server, and not more than three minor releases older (Kubernetes' version skew policy).
+/// than the API server, and not more than three minor releases older (Kubernetes' version skew policy). The same holds for kube-proxy,
+/// where it was asked about, which may also be up to three minor releases older or newer than the kubelet beside it.
 pub(crate) static CHECK: Check = Check {
     id: "net-server-version",
     claim: "the API server and the kubelets are of releases that fit together and are known here",
@@ -38,7 +41,7 @@ impl Release {
 fn judge(view: &View<'_>) -> Judgement {
     let observation = view.observation;
     // Commands that ask one narrow question do not speak of versions.
-    if observation.node_reading.is_none() {
+    if observation.node_reading.is_none() && observation.kube_proxy.is_none() {
         return Judgement::not_asked();
     }
     let mut judgement = Judgement::default();
@@ -71,7 +74,69 @@ fn judge(view: &View<'_>) -> Judgement {
         }
         Observed::Unseen(gap) => judgement.gaps.push(gap.clone()),
     }
+    if let Some(Ok(proxies)) = Proxies::of(view) {
+        for proxy in proxies.nodes.iter().filter(|proxy| proxy.pod.is_some()) {
+            match of_pod(proxy).map(|version| (version, Release::of(version))) {
+                Some((version, Some(release))) => {
+                    judgement
+                        .findings
+                        .extend(proxy_finding(proxy, version, release, server));
+                }
+                Some((version, None)) => {
+                    let of = format!("kube-proxy of {}", proxy.name());
+                    judgement.gaps.push(unreadable(&of, version));
+                }
+                None => judgement.gaps.push(Gap {
+                    what: format!("the release of kube-proxy of {}", proxy.name()),
+                    why: GapReason::Failed,
+                    message: "it did not say it, and the tag of its image is none".to_owned(),
+                    hint: None,
+                }),
+            }
+        }
+    }
     judgement
+}
+
+fn proxy_finding(
+    proxy: &Proxy<'_>,
+    version: &str,
+    release: Release,
+    server: Option<(Release, &str)>,
+) -> Option<Finding> {
+    let name = proxy.name();
+    let apart =
+        |one: Release, other: Release| one.major != other.major || one.minor.abs_diff(other.minor) > SKEW;
+    let kubelet = &proxy.node.kubelet_version;
+    let (how, beside) = match (server, Release::of(kubelet)) {
+        (Some((server, beside)), _) if release > server => {
+            ("newer than the API server", format!("an API server {beside}"))
+        }
+        (Some((server, beside)), _) if apart(release, server) => (
+            "more than three minor releases older than the API server",
+            format!("an API server {beside}"),
+        ),
+        (_, Some(own)) if apart(release, own) => (
+            "more than three minor releases apart from the kubelet",
+            format!("a kubelet {kubelet}"),
+        ),
+        _ => return None,
+    };
+    let mut finding = Finding::new(
+        CHECK.id,
+        Severity::Warning,
+        Subject::node(name),
+        format!("kube-proxy of {name} is {how}, which is not supported"),
+        Evidence::command(
+            format!("{version} beside {beside}"),
+            "kubectl -n kube-system get pods -l k8s-app=kube-proxy -o yaml",
+        ),
+    );
+    finding.hint = Some(
+        "set its image to the version of the nodes: `kubectl -n kube-system describe daemonset kube-proxy`"
+            .to_owned(),
+    );
+    Some(finding)
 }
 
 fn unreadable(of: &str, version: &str) -> Gap {
@@ -169,6 +234,27 @@ mod tests {
         for kubelet in ["v1.34.0", "v1.31.1-eks-5e0fdde", "v1.33.4+k3s1"] {
             shown::passes(&CHECK, &versions("v1.34.4", kubelet));
         }
+    }
+
+    #[test]
+    fn kube_proxy_is_not_newer_than_the_api_server_and_not_much_older() {
+        use crate::proxy::fixture::Fixture;
+        let image = |tag: &str| {
+            let image = format!("registry.k8s.io/kube-proxy:{tag}");
+            Fixture::healthy()
+                .pod("node2", |pod| pod.image.clone_from(&image))
+                .observe()
+        };
+        for tag in ["v1.35.0", "v1.30.1-eksbuild.2"] {
+            let findings = shown::finds(&CHECK, &image(tag));
+            assert_eq!(
+                (findings.len(), &findings[0].subject),
+                (1, &Subject::node("node2")),
+                "{tag}"
+            );
+        }
+        shown::passes(&CHECK, &image("v1.31.0"));
+        shown::cannot_tell(&CHECK, &image("latest"));
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use netmodel::policy::{Direction, Pod, Policy, Port, PortMatch, Protocol, Rule};
+use observation::selects;
 use report::{Finding, Severity};
 
 use super::net_pol_port::{destinations, of_flow};
@@ -32,14 +33,8 @@ fn judge(view: &View<'_>) -> Judgement {
 
 /// The ports of a pod behind Services.
 pub(super) fn translations(scene: &Scene<'_>, pod: &Pod) -> Vec<Translation> {
-    let selects = |selector: &std::collections::BTreeMap<String, String>| {
-        !selector.is_empty()
-            && selector
-                .iter()
-                .all(|(key, value)| pod.labels.get(key) == Some(value))
-    };
     let services = scene.services_of(&pod.namespace).iter();
-    let services = services.filter(|service| selects(&service.selector));
+    let services = services.filter(|service| selects(&service.selector, &pod.labels));
     let mut all = Vec::new();
     for service in services {
         for port in &service.ports {

@@ -98,6 +98,8 @@ fn names(name: &str, subject: &Subject, dns: Option<&Service>, slices: &[Endpoin
                 record_type(address.ip())
             },
             tcp: false,
+            whole: false,
+            edns: 0,
         },
         expected: Expected::Answer,
         tries: 2,

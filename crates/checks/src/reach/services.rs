@@ -204,6 +204,8 @@ impl Planner<'_> {
                 name: self.full_name("kubernetes", "default"),
                 qtype: service.cluster_ips.first().copied().map_or(1, record_type),
                 tcp: port.protocol == "TCP",
+                whole: false,
+                edns: 0,
             }),
             "TCP" => Some(connect(self.options)),
             _ => None,
@@ -422,6 +424,8 @@ impl Planner<'_> {
                     name: full.clone(),
                     qtype: *qtype,
                     tcp: false,
+                    whole: false,
+                    edns: 0,
                 };
                 self.want(service, purpose.clone(), SocketAddr::new(*server, 53), &kind, 2);
             }

@@ -95,6 +95,8 @@ pub(super) fn api(mut observation: Observation) -> Observation {
         callers: Observed::Seen(Vec::new()),
         endpoints: None,
         load_balancers: None,
+        asked_callers: Vec::new(),
+        grants: None,
         second_look: Some(SecondLook {
             read_at: "2026-01-01T00:00:09Z".into(),
             slices: Observed::Seen(slices),
@@ -103,6 +105,26 @@ pub(super) fn api(mut observation: Observation) -> Observation {
     };
     observation.backends = Some(backends.into());
     observation
+}
+
+/// As where one Service was asked about: all Services of its namespace, and the slices of this one alone.
+pub(super) fn only_of(observation: &mut Observation, namespace: &str, name: &str) {
+    let mut whole = api(observation.clone()).backends.expect("the API's side");
+    let second = whole.second_look.as_mut().expect("a second look");
+    for slices in [&mut whole.slices, &mut second.slices] {
+        if let Observed::Seen(slices) = slices {
+            slices.retain(|it| it.namespace == namespace && it.service.as_deref() == Some(name));
+        }
+    }
+    if let Observed::Seen(services) = &mut whole.services {
+        services.retain(|it| it.namespace == namespace);
+    }
+    whole.question = BackendsQuestion {
+        namespace: Some(namespace.to_owned()),
+        name: Some(name.to_owned()),
+        ..BackendsQuestion::default()
+    };
+    observation.backends = Some(whole);
 }
 
 /// Gives a Service these endpoints, in both looks.
@@ -129,13 +151,45 @@ fn service((namespace, name, ip, ports, _): &Row<'_>) -> Service {
         target_port: target.to_string(),
         node_port: None,
     };
-    Service {
+    let mut service = Service {
         name: (*name).to_owned(),
         namespace: (*namespace).to_owned(),
         kind: "ClusterIP".into(),
         cluster_ips: vec![IpAddr::from(*ip)],
         ports: ports.iter().map(port).collect(),
         ..Service::default()
+    };
+    if *name == "web" {
+        service.kind = "NodePort".into();
+        service.ports[0].node_port = Some(30_080);
+    }
+    service
+}
+
+/// Changes a Service of the API.
+pub(super) fn service_of<'o>(observation: &'o mut Observation, name: &str) -> &'o mut Service {
+    let backends = observation.backends.as_mut().expect("the API's side");
+    let Observed::Seen(services) = &mut backends.services else {
+        panic!("Services were not read")
+    };
+    let found = services.iter_mut().find(|service| service.name == name);
+    found.expect("a Service of this name")
+}
+
+/// Says of endpoints of a Service, in both looks, on which nodes they are: in the order of their addresses.
+pub(super) fn on_nodes(observation: &mut Observation, service: &str, nodes: &[&str]) {
+    let backends = observation.backends.as_mut().expect("the API's side");
+    let second = backends.second_look.as_mut().expect("a second look");
+    for slices in [&mut backends.slices, &mut second.slices] {
+        if let Observed::Seen(slices) = slices {
+            let of_service = slices
+                .iter_mut()
+                .filter(|it| it.service.as_deref() == Some(service));
+            let endpoints = of_service.flat_map(|slice| &mut slice.endpoints);
+            for (endpoint, node) in endpoints.zip(nodes) {
+                endpoint.node = Some((*node).to_owned());
+            }
+        }
     }
 }
 

@@ -54,6 +54,7 @@ fn place(mode: ProxyMode) -> (&'static str, &'static str) {
             ("iptables-legacy", "iptables-legacy -t nat -S KUBE-SERVICES")
         }
         ProxyMode::Iptables(_) => ("iptables", "iptables -t nat -S KUBE-SERVICES"),
+        ProxyMode::Ipvs(_) => ("virtual servers of ipvs", "ipvsadm -L -n"),
         ProxyMode::Nftables => ("tables kube-proxy of nft", "nft list table ip kube-proxy"),
     }
 }

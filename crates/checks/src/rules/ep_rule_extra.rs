@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use report::{Finding, Severity, Subject};
 
 use super::expected::{Compared, Leftover, compared};
@@ -29,7 +31,9 @@ fn finding(node: &Compared<'_, '_>) -> Option<Finding> {
         .max_by_key(|leftover| leftover.taken.is_some())?;
     let name = node.firewall.name();
     let what = described(worst);
-    let more = match node.leftovers.len() {
+    // A port of a Service is at several places.
+    let all: BTreeSet<String> = node.leftovers.iter().map(described).collect();
+    let more = match all.len() {
         1 => String::new(),
         several => format!(", and {} more", several - 1),
     };
@@ -42,7 +46,7 @@ fn finding(node: &Compared<'_, '_>) -> Option<Finding> {
         severity,
         Subject::node(name),
         format!("{name} has rules of {what}, which no Service is{more}{harm}"),
-        node.rules(format!("rules for {} port {}", worst.address, worst.port)),
+        node.rules(format!("rules for {}", worst.at)),
     );
     finding.hint = Some(rewritten(name));
     Some(finding)
@@ -51,7 +55,7 @@ fn finding(node: &Compared<'_, '_>) -> Option<Finding> {
 fn described(leftover: &Leftover) -> String {
     match &leftover.name {
         Some(name) => format!("Service port {name}"),
-        None => format!("{}:{}", leftover.address, leftover.port),
+        None => leftover.at.clone(),
     }
 }
 

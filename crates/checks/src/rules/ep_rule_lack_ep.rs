@@ -34,19 +34,18 @@ fn finding(node: &Compared<'_, '_>, difference: &Difference<'_>) -> Option<Findi
     if lacks.is_empty() || !extra.is_empty() {
         return None;
     }
-    let (name, port) = (node.firewall.name(), difference.name());
+    let (name, what) = (node.firewall.name(), difference.what());
     let mut finding = Finding::new(
         CHECK.id,
         Severity::Error,
         Subject::node(name),
-        format!(
-            "no rule of {name} leads Service port {port} to {}",
-            addresses(lacks)
-        ),
-        node.rules(format!("rules of {name} lead {port} elsewhere only")),
+        format!("no rule of {name} leads {what} to {}", addresses(lacks)),
+        node.rules(format!("rules of {name} lead {} elsewhere only", difference.at())),
     );
     finding.evidence.push(difference.slices());
     finding.hint = Some(rewritten(name));
+    // The shares of those that are left no longer add up.
+    finding.explains = vec!["ep-rule-prob".to_owned()];
     Some(finding)
 }
 

@@ -52,20 +52,18 @@ fn absent(node: &Compared<'_, '_>) -> Option<Finding> {
         .filter(|difference| difference.kind == Kind::Missing)
         .collect();
     let first = missing.first()?;
-    let (name, port) = (node.firewall.name(), first.name());
+    let (name, what) = (node.firewall.name(), first.what());
     let more = match missing.len() {
         1 => String::new(),
-        several => format!(", nor for {} more Service ports", several - 1),
+        2 => ", nor for one more".to_owned(),
+        several => format!(", nor for {} more", several - 1),
     };
     let mut finding = Finding::new(
         CHECK.id,
         Severity::Error,
         Subject::node(name),
-        format!("{name} has no rule for Service port {port}{more}"),
-        node.rules(format!(
-            "no rule is for {} port {}",
-            first.address, first.port.port
-        )),
+        format!("{name} has no rule for {what}{more}"),
+        node.rules(format!("no rule is for {}", first.at())),
     );
     finding.evidence.push(first.slices());
     finding.hint = Some(rewritten(name));
@@ -77,7 +75,7 @@ fn unknown(firewall: &Firewall<'_>, all: &[(&Firewall<'_>, Ports)]) -> Option<Fi
     let node = firewall.name();
     let (own, alike) = beside_others(firewall, all)?;
     let (_, first) = alike.first()?;
-    let after = firewall.rules_after().map(|rules| ports(&rules));
+    let after = firewall.rules_after().map(ports);
     let missing: Vec<(&String, Option<u16>, &ServicePort)> = first
         .iter()
         .filter(|(key, _)| !own.contains_key(key) && alike.iter().all(|(_, ports)| ports.contains_key(key)))
@@ -95,7 +93,7 @@ fn unknown(firewall: &Firewall<'_>, all: &[(&Firewall<'_>, Ports)]) -> Option<Fi
     let port = port.map_or_else(String::new, |port| format!(":{port}"));
     let looks: &[&str] = match proxy_modes(&firewall.rules.sets).first() {
         Some(ProxyMode::Nftables) => &["nft list map ip kube-proxy service-ips"],
-        Some(ProxyMode::Iptables(_)) | None => &["iptables -t nat -S KUBE-SERVICES"],
+        Some(ProxyMode::Iptables(_) | ProxyMode::Ipvs(_)) | None => &["iptables -t nat -S KUBE-SERVICES"],
     };
     Some(Finding {
         id: CHECK.id.to_owned(),

@@ -30,15 +30,13 @@ fn finding(node: &Compared<'_, '_>, difference: &Difference<'_>) -> Option<Findi
     let Kind::Open = &difference.kind else {
         return None;
     };
-    let (name, port) = (node.firewall.name(), difference.name());
+    let (name, what) = (node.firewall.name(), difference.what());
     let mut finding = Finding::new(
         CHECK.id,
         Severity::Warning,
         Subject::node(name),
-        format!(
-            "nothing on {name} turns Service port {port} away, which has no endpoint: clients wait in vain"
-        ),
-        node.rules(format!("no rule of {name} rejects {}", difference.address)),
+        format!("nothing on {name} turns {what} away, which has no endpoint: clients wait in vain"),
+        node.rules(format!("no rule of {name} rejects {}", difference.at())),
     );
     finding.evidence.push(difference.slices());
     finding.hint = Some(rewritten(name));

@@ -28,26 +28,42 @@ fn judge(view: &View<'_>) -> Judgement {
 }
 
 fn finding(node: &Compared<'_, '_>, difference: &Difference<'_>) -> Option<Finding> {
-    let Kind::Refused { rule, .. } = &difference.kind else {
+    let Kind::Refused { rule, is_moot, .. } = &difference.kind else {
         return None;
     };
-    // In iptables mode translation comes before such a rule, which then fits nothing; in nftables mode it comes after it.
+    let (name, what) = (node.firewall.name(), difference.what());
+    // In nftables mode such a rule comes first; in iptables mode translation does, and what it leads the rule no longer fits.
     let is_first = proxy_modes(&node.firewall.rules.sets).contains(&ProxyMode::Nftables);
-    let severity = if is_first {
-        Severity::Error
+    let is_met = is_first || !is_moot;
+    let (severity, summary) = if is_met {
+        (
+            Severity::Error,
+            format!("{name} turns {what} away, which has ready endpoints"),
+        )
     } else {
-        Severity::Warning
+        (
+            Severity::Note,
+            format!(
+                "{name} has a rule left that turns {what} away, and no packet meets it: translation comes first"
+            ),
+        )
     };
-    let (name, port) = (node.firewall.name(), difference.name());
     let mut finding = Finding::new(
         CHECK.id,
         severity,
         Subject::node(name),
-        format!("{name} turns Service port {port} away, which has ready endpoints"),
+        summary,
         node.rules(format!("the rule is {rule}")),
     );
     finding.evidence.push(difference.slices());
-    finding.hint = Some(rewritten(name));
+    finding.hint = Some(if is_met {
+        rewritten(name)
+    } else {
+        format!(
+            "kube-proxy of {name} writes this table anew with its next change; a program that reads the whole table and writes it \
+             back, as some policy controllers do, brings such a rule back from a moment before"
+        )
+    });
     Some(finding)
 }
 
@@ -58,23 +74,33 @@ mod tests {
     use crate::firewall::fixture::Fixture;
     use crate::shown;
 
+    const REFUSAL: &str = "-A KUBE-SERVICES -d 10.99.43.77/32 -p tcp -m comment --comment \"shop/web:http has no endpoints\" -m tcp --dport 80 \
+                           -j REJECT --reject-with icmp-port-unreachable";
+
     #[test]
     fn a_rule_that_turns_a_service_with_endpoints_away_is_found() {
-        let rule = "-A KUBE-SERVICES -d 10.99.43.77/32 -p tcp -m comment --comment \"shop/web:http has no endpoints\" -m tcp --dport 80 \
-                    -j REJECT --reject-with icmp-port-unreachable";
-        let observation = api(Fixture::healthy().rule("node2", "filter", rule).observe());
+        let observation = api(Fixture::healthy().rule("node2", "filter", REFUSAL).observe());
         let findings = shown::finds(&CHECK, &observation);
         assert_eq!(findings.len(), 1, "{findings:#?}");
         assert_eq!(findings[0].subject, Subject::node("node2"));
-        assert_eq!(findings[0].severity, Severity::Warning);
+        assert_eq!(findings[0].severity, Severity::Note);
+    }
+
+    #[test]
+    fn it_hides_nothing_of_where_the_service_is_led() {
+        let fixture = Fixture::healthy().rule("node2", "filter", REFUSAL).exchange(
+            "node2",
+            "--to-destination 10.244.1.2:8080",
+            "--to-destination 10.244.1.99:8080",
+        );
+        let findings = shown::finds(&super::super::ep_rule_stale_ep::CHECK, &api(fixture.observe()));
+        assert_eq!(findings[0].subject, Subject::node("node2"));
     }
 
     #[test]
     fn what_is_turned_away_and_led_nowhere_is_of_an_earlier_time() {
-        let rule = "-A KUBE-SERVICES -d 10.99.43.77/32 -p tcp -m comment --comment \"shop/web:http has no endpoints\" -m tcp --dport 80 \
-                    -j REJECT --reject-with icmp-port-unreachable";
         let fixture = Fixture::healthy().without("node2", "-A KUBE-SERVICES -d 10.99.43.77");
-        let observation = api(fixture.rule("node2", "filter", rule).observe());
+        let observation = api(fixture.rule("node2", "filter", REFUSAL).observe());
         shown::passes(&CHECK, &observation);
         let stale = shown::finds(&super::super::ep_rule_stale::CHECK, &observation);
         assert_eq!(stale[0].subject, Subject::node("node2"));

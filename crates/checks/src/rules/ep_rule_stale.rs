@@ -52,7 +52,7 @@ fn evidence(node: &Compared<'_, '_>, difference: &Difference<'_>) -> Vec<Evidenc
             format!("{has}no rule leads {name} to {}", addresses(lacks))
         }
         Kind::Refused { rule, .. } => format!("a rule turns {name} away: {rule}"),
-        Kind::Missing => format!("no rule is for {name} at {}", difference.address),
+        Kind::Missing => format!("no rule is for {name} at {}", difference.at()),
         Kind::Open => format!("no rule turns {name} away"),
     };
     vec![node.rules(fact), difference.slices()]

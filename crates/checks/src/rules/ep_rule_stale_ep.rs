@@ -50,15 +50,13 @@ fn gone(node: &Compared<'_, '_>) -> Option<Finding> {
         0 => String::new(),
         several => format!(", and so for {several} more Service ports"),
     };
-    let (name, port) = (node.firewall.name(), first.name());
+    let (name, what) = (node.firewall.name(), first.what());
     let mut finding = Finding::new(
         CHECK.id,
         Severity::Error,
         Subject::node(name),
-        format!(
-            "{name} sends connections to Service port {port} to {lists}, which is no endpoint of it{more}"
-        ),
-        node.rules(format!("rules of {name} lead {port} to {lists}")),
+        format!("{name} sends connections to {what} to {lists}, which is no endpoint of it{more}"),
+        node.rules(format!("rules of {name} lead {} to {lists}", first.at())),
     );
     finding.evidence.push(first.slices());
     finding.hint = Some(rewritten(name));
@@ -139,7 +137,7 @@ fn keep_stable(firewall: &Firewall<'_>, extra: &mut BTreeMap<String, Vec<String>
     let Some(after) = firewall.rules_after() else {
         return;
     };
-    let after = ports(&after);
+    let after = ports(after);
     let still: BTreeSet<&String> = after.values().flat_map(|port| &port.endpoints).collect();
     extra.retain(|_, endpoints| {
         endpoints.retain(|endpoint| still.contains(endpoint));
@@ -149,7 +147,7 @@ fn keep_stable(firewall: &Firewall<'_>, extra: &mut BTreeMap<String, Vec<String>
 
 #[cfg(test)]
 mod tests {
-    use super::super::api::{api, with_endpoints};
+    use super::super::api::{api, only_of, with_endpoints};
     use super::*;
     use crate::firewall::fixture::Fixture;
     use crate::shown;
@@ -164,6 +162,16 @@ mod tests {
             findings[0].summary,
             "node1 sends connections to Service port shop/web:http to 10.244.2.3:8080, which is no endpoint of it"
         );
+    }
+
+    #[test]
+    fn where_one_service_is_asked_about_the_slices_of_others_are_not_missed() {
+        let mut observation = api(Fixture::healthy().observe());
+        only_of(&mut observation, "shop", "empty");
+        shown::passes(&CHECK, &observation);
+        only_of(&mut observation, "shop", "web");
+        with_endpoints(&mut observation, "web", &[]);
+        assert_eq!(shown::finds(&CHECK, &observation).len(), 3);
     }
 
     #[test]

@@ -80,7 +80,7 @@ fn finding(firewall: &Firewall<'_>, effect: &Effect<'_>) -> Finding {
         summary: format!("{node} does not track {what}, so it does not translate them either"),
         evidence: vec![evidence(firewall, &effect.by, "exempts them")],
         hint: Some(repair(node, &effect.by, None)),
-        explains: Vec::new(),
+        explains: vec!["ep-rule-order".to_owned()],
     }
 }
 

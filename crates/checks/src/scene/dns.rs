@@ -1,7 +1,7 @@
 //! Where the cluster's names are asked for, as policies see it: pods and their own ports.
 
 use netmodel::policy::{Pod, Protocol};
-use observation::PolicyService;
+use observation::{PolicyService, selects};
 
 use super::asked::target_port;
 use super::{Scene, seen};
@@ -22,12 +22,7 @@ pub(crate) fn dns_servers<'s>(scene: &'s Scene<'_>) -> Vec<DnsServer<'s>> {
         .filter(|service| is_dns(service));
     let mut servers = Vec::new();
     for service in services.filter(|service| !service.selector.is_empty()) {
-        let carries = |pod: &&Pod| {
-            service
-                .selector
-                .iter()
-                .all(|(key, value)| pod.labels.get(key) == Some(value))
-        };
+        let carries = |pod: &&Pod| selects(&service.selector, &pod.labels);
         for pod in scene.world.pods_of(&service.namespace).filter(carries) {
             for port in service.ports.iter().filter(|port| port.port == 53) {
                 let Some(protocol) = Protocol::named(&port.protocol) else {

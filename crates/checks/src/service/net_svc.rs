@@ -33,7 +33,7 @@ fn judge(view: &View<'_>) -> Judgement {
         } else {
             // Rules of nodes are broken: what is wrong with Services themselves is still told.
             for service in &services {
-                findings.extend(without_endpoint(reach, service));
+                findings.extend(without_endpoint(view, reach, service));
             }
         }
         findings
@@ -184,14 +184,14 @@ fn no_cluster_ip(
 
 /// What is wrong with one Service.
 fn of_service(view: &View<'_>, reach: &Reach, service: &ServiceRows<'_, '_>) -> Option<Finding> {
-    without_endpoint(reach, service)
+    without_endpoint(view, reach, service)
         .or_else(|| own_rules(service))
         .or_else(|| same_node_only(view, service))
         .or_else(|| unanswered(service))
 }
 
 /// No endpoint is ready: connections are refused, and have to be. Only Services that were asked about are blamed.
-fn without_endpoint(reach: &Reach, service: &ServiceRows<'_, '_>) -> Option<Finding> {
+fn without_endpoint(view: &View<'_>, reach: &Reach, service: &ServiceRows<'_, '_>) -> Option<Finding> {
     let it = service.service;
     if !reach.asked.contains(&it.subject()) || it.external_name.is_some() {
         return None;
@@ -199,6 +199,10 @@ fn without_endpoint(reach: &Reach, service: &ServiceRows<'_, '_>) -> Option<Find
     let (all, ready) = endpoint_counts(reach, it)?;
     if ready > 0 {
         return port_without_endpoint(service);
+    }
+    let backends = view.backends.as_ref();
+    if backends.is_some_and(|backends| backends.is_scaled_to_zero(&it.subject())) {
+        return None;
     }
     let why = if all > 0 {
         format!("{all} endpoints are listed, and none of them is ready")

@@ -7,6 +7,7 @@ use observation::{Attempt, Expected, Purpose};
 use report::{CellState, Failure, FailureClass};
 
 use crate::outcome::cell_state;
+use crate::reach::is_datagram;
 
 /// What the samples of an attempt come to. An answer that says something else than what was asked for is a failure.
 pub(crate) fn came_of(attempt: &Attempt) -> CellState {
@@ -169,7 +170,8 @@ pub(crate) fn is_right(attempt: &Attempt, state: &CellState) -> Option<bool> {
         // What answers although it may be silent does no harm.
         (Expected::Answer | Expected::Silence, CellState::Ok { .. })
         | (Expected::Silence, CellState::Flaky { .. }) => Some(true),
-        (Expected::Answer, CellState::Flaky { .. } | CellState::Failed { .. }) => Some(false),
+        (Expected::Answer, CellState::Flaky { .. }) => Some(lost_one(attempt)),
+        (Expected::Answer, CellState::Failed { .. }) => Some(false),
         (Expected::Refusal, state) => Some(refused(state)),
         // kube-proxy drops what may not be answered here. Where something accepts it before that rule (as CNIs do for
         // the range of node ports), the kernel refuses: nobody listens.
@@ -178,6 +180,17 @@ pub(crate) fn is_right(attempt: &Attempt, state: &CellState) -> Option<bool> {
             FailureClass::Timeout | FailureClass::Refused
         )),
     }
+}
+
+/// Whether all that happened is that one datagram got lost, which nobody sends again as TCP does: every network loses some, and of
+/// hundreds of tries one meets that. Whoever refuses or is silent does it again.
+fn lost_one(attempt: &Attempt) -> bool {
+    let (answered, failures) = split(attempt, &attempt.samples.iter().collect::<Vec<_>>());
+    let is_silence = |failure: &Failure| failure.class == FailureClass::Timeout;
+    is_datagram(&attempt.kind)
+        && answered.len() >= 2
+        && failures.len() == 1
+        && failures.iter().all(is_silence)
 }
 
 /// Whether anything came back from the address itself: then there is a way to it and back, whatever it says.
@@ -207,4 +220,83 @@ pub(crate) fn telling(samples: &[Sample]) -> Option<&Outcome> {
         .find(|outcome| !matches!(outcome, Outcome::TimedOut { .. }))
         .or_else(|| failed().next())
         .or_else(|| samples.last().map(|sample| &sample.outcome))
+}
+
+#[cfg(test)]
+mod tests {
+    use netprobe::Kind;
+    use observation::Source;
+    use report::Subject;
+
+    use super::*;
+
+    fn attempt(kind: Kind, outcomes: &[Option<[u8; 4]>]) -> Attempt {
+        let sample = |outcome: &Option<[u8; 4]>| Sample {
+            at_us: 0,
+            retry: false,
+            outcome: match outcome {
+                Some(address) => Outcome::Dns {
+                    rtt_us: 300,
+                    rcode: 0,
+                    addresses: vec![(*address).into()],
+                    truncated: false,
+                    message: String::new(),
+                },
+                None => Outcome::TimedOut { after_us: 4_000_000 },
+            },
+        };
+        Attempt {
+            source: Source::Pod { node: "node1".into() },
+            purpose: Purpose::Name {
+                expected: vec![[10, 96, 0, 1].into()],
+            },
+            subject: Subject::Cluster,
+            address: ([10, 96, 0, 10], 53).into(),
+            kind,
+            expected: Expected::Answer,
+            samples: outcomes.iter().map(sample).collect(),
+        }
+    }
+
+    fn dns(tcp: bool) -> Kind {
+        Kind::Dns {
+            name: "kubernetes.default.svc.cluster.local.".into(),
+            qtype: 1,
+            tcp,
+            whole: false,
+            edns: 0,
+        }
+    }
+
+    const RIGHT: Option<[u8; 4]> = Some([10, 96, 0, 1]);
+    const WRONG: Option<[u8; 4]> = Some([10, 96, 0, 9]);
+
+    #[test]
+    fn one_datagram_that_is_lost_among_answers_is_no_failure() {
+        assert_eq!(
+            came_out_right(&attempt(dns(false), &[RIGHT, None, RIGHT])),
+            Some(true)
+        );
+    }
+
+    #[test]
+    fn several_that_are_lost_a_wrong_answer_and_silence_over_tcp_are_failures() {
+        assert_eq!(
+            came_out_right(&attempt(dns(false), &[None, None, RIGHT])),
+            Some(false)
+        );
+        assert_eq!(came_out_right(&attempt(dns(false), &[RIGHT, None])), Some(false));
+        assert_eq!(
+            came_out_right(&attempt(dns(false), &[RIGHT, WRONG, RIGHT])),
+            Some(false)
+        );
+        assert_eq!(
+            came_out_right(&attempt(dns(false), &[RIGHT, None, WRONG, RIGHT])),
+            Some(false)
+        );
+        assert_eq!(
+            came_out_right(&attempt(dns(true), &[RIGHT, None, RIGHT])),
+            Some(false)
+        );
+    }
 }

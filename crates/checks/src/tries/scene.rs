@@ -253,6 +253,7 @@ pub(crate) fn dns(rcode: u8, addresses: Vec<std::net::IpAddr>) -> Outcome {
         rcode,
         addresses,
         truncated: false,
+        message: String::new(),
     }
 }
 

@@ -134,6 +134,13 @@ impl Cluster {
         listed.map(last_of_each)
     }
 
+    /// Events of one reason about pods: of each pod the last.
+    pub(crate) async fn pod_events_of(&self, reason: &str) -> Observed<Vec<BackendEvent>> {
+        let query = ListQuery::new("", "v1", "events").with_fields(format!("reason={reason}"));
+        let listed = self.list::<EventItem>(&format!("events {reason}"), &query).await;
+        listed.map(last_of_each)
+    }
+
     pub(super) async fn controller_lease(&self) -> Observed<Option<ControllerLease>> {
         let query = ListQuery::new("coordination.k8s.io", "v1", "leases")
             .in_namespace("kube-system")

@@ -8,7 +8,7 @@ use serde::Deserialize;
 // In the API an absent list, map or string of these is an empty one: the server leaves out what is empty.
 
 #[derive(Deserialize)]
-pub(super) struct PodItem {
+pub(crate) struct PodItem {
     metadata: Metadata,
     #[serde(default)]
     spec: Spec,

@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
-use observation::{Backends, BackendsQuestion};
+use observation::{AskedCaller, Backends, BackendsQuestion, ServiceName};
 use report::GapReason;
 
+use super::{CallerKind, RouteKind};
 use crate::args::ConnectionArgs;
 use crate::cluster::{Cluster, Identity};
 use crate::environment::Environment;
@@ -39,18 +40,22 @@ fn shop(path: &str) -> Vec<Step> {
     items("")
 }
 
-async fn read(question: BackendsQuestion) -> (Backends, Vec<String>) {
-    let server = Scripted::start(|_, head| shop(head.split(' ').nth(1).unwrap_or_default()));
+async fn connected(server: &Scripted) -> Cluster {
     let args = ConnectionArgs {
         server: Some(server.url()),
         ..ConnectionArgs::default()
     };
     let identity = Identity::new("test", "0");
     let warnings = Arc::new(StderrWarnings::new());
-    let cluster = Cluster::connect_in(&args, &identity, &Environment::empty(), warnings)
+    Cluster::connect_in(&args, &identity, &Environment::empty(), warnings)
         .await
-        .unwrap();
-    let backends = cluster.backends(question, READ_AT.to_owned()).await;
+        .unwrap()
+}
+
+async fn read(question: BackendsQuestion) -> (Backends, Vec<String>) {
+    let server = Scripted::start(|_, head| shop(head.split(' ').nth(1).unwrap_or_default()));
+    let cluster = connected(&server).await;
+    let backends = Box::pin(cluster.backends(question, Vec::new(), READ_AT.to_owned())).await;
     let paths = server.heads();
     let paths = paths.iter().filter_map(|head| head.split(' ').nth(1));
     (backends, paths.map(str::to_owned).collect())
@@ -60,7 +65,7 @@ fn of(namespace: Option<&str>, name: Option<&str>) -> BackendsQuestion {
     BackendsQuestion {
         namespace: namespace.map(str::to_owned),
         name: name.map(str::to_owned),
-        selector: None,
+        ..BackendsQuestion::default()
     }
 }
 
@@ -110,5 +115,131 @@ async fn a_list_that_is_forbidden_is_a_gap_and_the_others_are_read() {
         backends.callers.seen(),
         Some(&Vec::new()),
         "the Gateway API is not served"
+    );
+}
+
+/// A server with an Ingress, and with the Gateway API whose routes for TLS are in an older version.
+fn gates(path: &str) -> Vec<Step> {
+    let ok = |body: &str| answer(200, "", body);
+    let group = "/apis/gateway.networking.k8s.io";
+    let not_found = |what: &str| {
+        answer(
+            404,
+            "",
+            &format!(
+                r#"{{"kind": "Status", "code": 404, "reason": "NotFound", "message": "{what} \"x\" not found",
+                    "details": {{"name": "x", "kind": "{what}"}}}}"#
+            ),
+        )
+    };
+    match path.split('?').next().unwrap_or_default() {
+        path if path == group => ok(r#"{"versions": [{"version": "v1"}, {"version": "v1alpha2"}]}"#),
+        "/apis/gateway.networking.k8s.io/v1" => ok(
+            r#"{"resources": [{"name": "gateways"}, {"name": "httproutes"}, {"name": "httproutes/status"},
+                                 {"name": "referencegrants"}]}"#,
+        ),
+        "/apis/gateway.networking.k8s.io/v1alpha2" => ok(r#"{"resources": [{"name": "tlsroutes"}]}"#),
+        "/apis/networking.k8s.io/v1/namespaces/shop/ingresses/front" => ok(
+            r#"{"metadata": {"name": "front", "namespace": "shop"}, "spec": {"defaultBackend": {"service": {"name": "web"}}}}"#,
+        ),
+        "/apis/networking.k8s.io/v1/namespaces/shop/ingresses/closed" => answer(
+            403,
+            "",
+            r#"{"kind": "Status", "code": 403, "reason": "Forbidden", "message": "ingresses \"closed\" is forbidden"}"#,
+        ),
+        "/apis/networking.k8s.io/v1/namespaces/shop/ingresses/x" => not_found("ingresses.networking.k8s.io"),
+        "/apis/gateway.networking.k8s.io/v1/namespaces/shop/gateways/outer" => ok("{}"),
+        "/apis/gateway.networking.k8s.io/v1/httproutes" => ok(r#"{"kind": "List", "items": [
+                {"metadata": {"name": "a", "namespace": "gates"}, "spec": {
+                    "parentRefs": [{"name": "outer", "namespace": "shop"}],
+                    "rules": [{"backendRefs": [{"name": "web", "namespace": "shop", "port": 80}]}]}},
+                {"metadata": {"name": "b", "namespace": "gates"}, "spec": {
+                    "parentRefs": [{"name": "outer"}], "rules": [{"backendRefs": [{"name": "api", "port": 80}]}]}}]}"#),
+        "/apis/gateway.networking.k8s.io/v1alpha2/tlsroutes" => ok(r#"{"kind": "List", "items": []}"#),
+        "/apis/gateway.networking.k8s.io/v1/namespaces/shop/referencegrants" => ok(
+            r#"{"kind": "List", "items": [{"metadata": {"name": "g", "namespace": "shop"}, "spec": {
+                "from": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": "gates"}],
+                "to": [{"group": "", "kind": "Service"}]}}]}"#,
+        ),
+        path if path.starts_with(group) => answer(404, "", "404 page not found"),
+        _ => ok(r#"{"kind": "List", "items": []}"#),
+    }
+}
+
+async fn callers(kind: CallerKind, name: &str) -> Result<Vec<AskedCaller>, String> {
+    let server = Scripted::start(|_, head| gates(head.split(' ').nth(1).unwrap_or_default()));
+    let cluster = connected(&server).await;
+    let read = cluster.asked_callers(kind, kind.singular(), "shop", name).await;
+    read.map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn an_ingress_is_read_by_its_name() {
+    let found = callers(CallerKind::Ingress, "front").await.unwrap();
+    assert_eq!(found[0].subject().to_string(), "ingress/front -n shop");
+    assert_eq!(found[0].calls[0].service, "web");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_an_error_in_the_words_of_kubectl() {
+    for (kind, name, words) in [
+        (
+            CallerKind::Ingress,
+            "x",
+            "Error from server (NotFound): ingresses.networking.k8s.io \"x\" not found",
+        ),
+        (
+            CallerKind::Ingress,
+            "closed",
+            "Error from server (Forbidden): ingresses \"closed\" is forbidden",
+        ),
+        (
+            CallerKind::Route(RouteKind::Grpc),
+            "x",
+            "error: the server doesn't have a resource type \"grpcroute\"",
+        ),
+    ] {
+        assert_eq!(callers(kind, name).await.unwrap_err(), words);
+    }
+}
+
+#[tokio::test]
+async fn the_routes_of_a_gateway_are_those_of_all_namespaces_that_hang_on_it() {
+    let found = callers(CallerKind::Gateway, "outer").await.unwrap();
+    let names: Vec<&str> = found.iter().map(|route| route.name.as_str()).collect();
+    assert_eq!(names, ["a"], "the other names a Gateway of its own namespace");
+}
+
+#[tokio::test]
+async fn services_of_several_namespaces_cost_the_lists_of_those_and_grants_are_read_where_a_route_crosses() {
+    let server = Scripted::start(|_, head| gates(head.split(' ').nth(1).unwrap_or_default()));
+    let cluster = connected(&server).await;
+    let routes = cluster
+        .asked_callers(CallerKind::Gateway, "gateway", "shop", "outer")
+        .await;
+    let name = |namespace: &str| ServiceName {
+        namespace: namespace.to_owned(),
+        name: "web".to_owned(),
+    };
+    let question = BackendsQuestion {
+        services: vec![name("gates"), name("shop")],
+        ..BackendsQuestion::default()
+    };
+    let before = server.heads().len();
+    let backends = Box::pin(cluster.backends(question, routes.unwrap(), READ_AT.to_owned())).await;
+    let grants = backends.grants.unwrap();
+    assert!(grants.seen().unwrap()[0].allows(&backends.asked_callers[0].calls[0]));
+    let heads = server.heads();
+    let paths: Vec<&str> = heads[before..]
+        .iter()
+        .filter_map(|head| head.split(' ').nth(1))
+        .collect();
+    for namespace in ["gates", "shop"] {
+        let path = format!("/api/v1/namespaces/{namespace}/services?");
+        assert!(paths.iter().any(|it| it.starts_with(&path)), "{paths:?}");
+    }
+    assert!(
+        !paths.iter().any(|it| it.starts_with("/api/v1/services")),
+        "{paths:?}"
     );
 }

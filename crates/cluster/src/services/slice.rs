@@ -7,7 +7,7 @@ use super::{Metadata, addresses, tcp};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct SliceObject {
+pub(crate) struct SliceObject {
     metadata: Metadata,
     address_type: String,
     // Both may be null.
@@ -34,6 +34,7 @@ struct EndpointObject {
     node_name: Option<String>,
     target_ref: Option<TargetReference>,
     zone: Option<String>,
+    hostname: Option<String>,
     #[serde(default)]
     hints: Hints,
 }
@@ -91,6 +92,7 @@ impl From<SliceObject> for EndpointSlice {
                 zone: endpoint.zone,
                 for_zones: names(endpoint.hints.for_zones),
                 for_nodes: names(endpoint.hints.for_nodes),
+                hostname: endpoint.hostname,
             }
         });
         Self {
@@ -123,7 +125,7 @@ mod tests {
                 "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io"}},
             "addressType": "IPv4", "ports": [{"name": "", "protocol": "TCP", "port": 8080}],
             "endpoints": [
-                {"addresses": ["10.244.1.3"], "nodeName": "node1", "targetRef": {"kind": "Pod", "name": "web-1", "uid": "u"},
+                {"addresses": ["10.244.1.3"], "nodeName": "node1", "targetRef": {"kind": "Pod", "name": "web-1", "uid": "u"}, "hostname": "web-1",
                     "zone": "b", "hints": {"forZones": [{"name": "b"}]}},
                 {"addresses": ["10.244.1.4"], "conditions": {"ready": false, "serving": true, "terminating": true}},
             ],
@@ -133,6 +135,7 @@ mod tests {
         assert_eq!(slice.service.as_deref(), Some("web"));
         assert!(slice.endpoints[0].ready && slice.endpoints[0].serving);
         assert_eq!(slice.endpoints[0].pod.as_deref(), Some("web-1"));
+        assert_eq!(slice.endpoints[0].hostname.as_deref(), Some("web-1"));
         assert_eq!(
             slice.managed_by.as_deref(),
             Some("endpointslice-controller.k8s.io")

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{Found, Role};
+use super::{Found, Role, known};
 use crate::address::normal_zones;
 use crate::ast::{Directive, ServerBlock};
 use crate::value;
@@ -89,6 +89,17 @@ fn upstreams(found: &mut Found<'_>, forward: &Directive) {
                 format!("{word} can never be a resolver: it is {kind}"),
                 "use the address that was meant",
             );
+            found.of_upstream(address);
+        } else if let IpAddr::V4(own) = address
+            && let Some(meant) = known::meant(own)
+        {
+            found.note(
+                "dns-cf-fwd-typo",
+                forward.place(),
+                format!("{word} is one slip away from {meant}, which is a well-known resolver: whether this address is one too is not seen here"),
+                format!("use {meant} if that was meant"),
+            );
+            found.of_upstream(address);
         }
     }
 }

@@ -18,6 +18,17 @@ pub struct Decider<'a> {
     pub rule: Option<&'a Rule>,
 }
 
+/// The command that lists a chain on its node.
+pub(super) fn list_chain(view: View, family: Family, table: &str, chain: &str) -> String {
+    match (view, family) {
+        (View::Nft, family) => format!("nft -a list chain {family} {table} {chain}"),
+        (View::IptablesNft, Family::Ip6) => format!("ip6tables -t {table} -S {chain}"),
+        (View::IptablesNft, _) => format!("iptables -t {table} -S {chain}"),
+        (View::IptablesLegacy, Family::Ip6) => format!("ip6tables-legacy -t {table} -S {chain}"),
+        (View::IptablesLegacy, _) => format!("iptables-legacy -t {table} -S {chain}"),
+    }
+}
+
 /// The same rule of the same rule set, not one that reads alike.
 impl PartialEq for Decider<'_> {
     fn eq(&self, other: &Self) -> bool {
@@ -63,14 +74,7 @@ impl Decider<'_> {
 
     /// The command that shows it again on its node, for IPv4 or IPv6 as it is.
     pub fn command(&self) -> String {
-        let (table, chain) = (&self.table.name, &self.chain.name);
-        match (self.view, self.table.family) {
-            (View::Nft, family) => format!("nft -a list chain {family} {table} {chain}"),
-            (View::IptablesNft, Family::Ip6) => format!("ip6tables -t {table} -S {chain}"),
-            (View::IptablesNft, _) => format!("iptables -t {table} -S {chain}"),
-            (View::IptablesLegacy, Family::Ip6) => format!("ip6tables-legacy -t {table} -S {chain}"),
-            (View::IptablesLegacy, _) => format!("iptables-legacy -t {table} -S {chain}"),
-        }
+        list_chain(self.view, self.table.family, &self.table.name, &self.chain.name)
     }
 
     /// The command that deletes this rule and nothing else, safe to paste; `None` for a policy.

@@ -1,6 +1,12 @@
 //! What kube-proxy has written: its hooks, its chains, and the addresses that it sends Services to.
 
+mod ahead;
+mod canary;
+mod marks;
+mod masquerade;
+mod path;
 mod ports;
+mod shares;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -11,13 +17,21 @@ use super::model::{ChainKind, Family, Hook, Rule, RuleSet, Table, View};
 use super::test::Test;
 use super::values::AddressRange;
 
-pub use ports::{RefusedPort, ServicePort, refused_ports, service_ports};
+pub use ahead::{Ahead, Diversion, Diverted, ahead_of_services};
+pub use canary::{CANARY, lost_canaries};
+pub use marks::{MarkFault, MarkFaultKind, mark_faults, masquerade_bit, others_with_bit};
+pub use masquerade::masquerades_every_client;
+pub use path::{PathEnd, ServicePath, service_path};
+pub use ports::{RefusedPort, ServicePort, external_ports, refused_ports, service_ports};
+pub use shares::{UnevenShares, uneven_shares};
 
 /// How kube-proxy writes its rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ProxyMode {
     /// Chains `KUBE-*`, by this view of iptables.
     Iptables(View),
+    /// Virtual servers of the kernel; rules of this view of iptables, which look addresses up in ipsets, only translate sources.
+    Ipvs(View),
     /// Tables `kube-proxy` of nft.
     Nftables,
 }
@@ -81,7 +95,8 @@ pub fn proxy_modes(sets: &[RuleSet]) -> Vec<ProxyMode> {
         if found {
             modes.push(match set.view {
                 View::Nft => ProxyMode::Nftables,
-                view @ (View::IptablesNft | View::IptablesLegacy) => ProxyMode::Iptables(view),
+                view if set.tables.iter().any(asks_sets) => ProxyMode::Ipvs(view),
+                view => ProxyMode::Iptables(view),
             });
         }
     }
@@ -93,6 +108,15 @@ pub fn proxy_modes(sets: &[RuleSet]) -> Vec<ProxyMode> {
 fn has_services(table: &Table) -> bool {
     let services = table.chains.get("KUBE-SERVICES");
     table.name == "nat" && services.is_some_and(|chain| !chain.rules.is_empty())
+}
+
+/// Whether Services are looked up in kube-proxy's ipsets, as only the mode `ipvs` does.
+fn asks_sets(table: &Table) -> bool {
+    let services = table.chains.get("KUBE-SERVICES").filter(|_| table.name == "nat");
+    let rules = services.into_iter().flat_map(|chain| &chain.rules);
+    rules
+        .flat_map(Rule::matches)
+        .any(|wanted| matches!(&wanted.test, Test::Unread(text) if text.contains("--match-set KUBE-")))
 }
 
 /// The jumps of [`NAT_HOOKS`] that are missing in a set whose nat table holds Services.

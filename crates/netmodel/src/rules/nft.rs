@@ -6,7 +6,7 @@ mod print;
 mod sets;
 mod statement;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 
@@ -43,27 +43,54 @@ pub fn parse_nft_json(text: &str) -> Result<RuleSet, NftError> {
         unread: Vec::new(),
         left_out: Vec::new(),
     };
-    for object in objects {
+    let mut rules: Vec<(usize, &Value)> = Vec::new();
+    let mut unread: Vec<usize> = Vec::new();
+    for (index, object) in objects.iter().enumerate() {
         let read = match object.as_object().and_then(|object| object.iter().next()) {
             Some((kind, value)) => match kind.as_str() {
                 "table" => table(&mut set, value),
                 "chain" => chain(&mut set, value),
-                "rule" => rule(&mut set, value, &sets),
+                "rule" => {
+                    rules.push((index, value));
+                    Some(())
+                }
                 // Sets and maps are looked up where they are used; flow tables, counters and the like decide nothing alone.
                 _ => Some(()),
             },
             None => None,
         };
         if read.is_none() {
-            set.unread.push(shortened(&object.to_string()));
+            unread.push(index);
         }
     }
-    let (managed, own) = set.tables.into_iter().partition(is_managed_by_iptables);
+    // What iptables manages is left out before its rules are read: where there are many, they are most of it.
+    let (managed, own): (Vec<Table>, Vec<Table>) = set.tables.into_iter().partition(is_managed_by_iptables);
     set.tables = own;
+    let place = |table: &Table| (table.family.name(), table.name.clone());
+    let managed: Vec<(_, bool)> = managed
+        .iter()
+        .map(|table| (place(table), table.is_inert()))
+        .collect();
+    let mut busy: HashSet<(&str, &str)> = HashSet::new();
+    for (index, value) in rules {
+        let at = name(value, "family").zip(name(value, "table"));
+        let of_iptables = |(family, table): &(&str, &str)| {
+            let is_it = |((its, name), _): &((&str, String), bool)| (family, *table) == (its, name.as_str());
+            managed.iter().any(is_it)
+        };
+        if let Some(at) = at.filter(of_iptables) {
+            busy.insert(at);
+        } else if rule(&mut set, value, &sets).is_none() {
+            unread.push(index);
+        }
+    }
+    unread.sort_unstable();
+    let unread = unread.into_iter().filter_map(|index| objects.get(index));
+    set.unread = unread.map(|object| shortened(&object.to_string())).collect();
     set.left_out = managed
         .iter()
-        .filter(|table: &&Table| !table.is_inert())
-        .map(|table| format!("{} {}", table.family, table.name))
+        .filter(|((family, name), is_inert)| !is_inert || busy.contains(&(*family, name.as_str())))
+        .map(|((family, name), _)| format!("{family} {name}"))
         .collect();
     Ok(set)
 }

@@ -93,14 +93,23 @@ impl Attempt {
                 let nothing = Talk::Nothing(Duration::from_millis(*linger_ms));
                 talk::start(target, nothing, timeout, setting)
             }
-            Kind::Dns { name, qtype, tcp } => {
+            Kind::Dns {
+                name,
+                qtype,
+                tcp,
+                whole,
+                edns,
+            } => {
                 let [high, low, ..] = nonce.to_le_bytes();
                 let id = u16::from_be_bytes([high, low]);
-                match (encode_query(id, name, *qtype), tcp) {
+                match (encode_query(id, name, *qtype, *edns), tcp) {
                     (None, _) => Err(Refusal::Ended(local(Errno::EINVAL))),
-                    (Some(query), false) => query::start(target, id, &query, setting),
+                    (Some(query), false) => query::start(target, (id, *whole), &query, setting),
                     (Some(query), true) => match talk::framed(&query) {
-                        Some(query) => talk::start(target, Talk::Dns { id, query }, timeout, setting),
+                        Some(query) => {
+                            let whole = *whole;
+                            talk::start(target, Talk::Dns { id, query, whole }, timeout, setting)
+                        }
                         None => Err(Refusal::Ended(local(Errno::EINVAL))),
                     },
                 }

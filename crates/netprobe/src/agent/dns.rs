@@ -1,11 +1,19 @@
 //! As much of DNS (RFC 1035, RFC 3596) as one question and the addresses of its answer need.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use netprobe::Outcome;
+
+use super::failure::micros;
 
 const HEADER: usize = 12;
 const A: u16 = 1;
 const AAAA: u16 = 28;
 const INTERNET: u16 = 1;
+const OPT: u8 = 41;
 /// So many addresses are kept.
 const MOST_ADDRESSES: usize = 16;
 /// The longest name on the wire, with the lengths of its labels and the root's.
@@ -30,12 +38,13 @@ pub(crate) enum Message {
     Foreign,
 }
 
-/// A query with recursion desired; `None` when the text is no name.
-pub(crate) fn encode_query(id: u16, name: &str, qtype: u16) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(HEADER + name.len() + 6);
+/// A query with recursion desired, and with EDNS for answers of `edns` bytes unless that is 0; `None` when the text is no
+/// name.
+pub(crate) fn encode_query(id: u16, name: &str, qtype: u16, edns: u16) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(HEADER + name.len() + 17);
     bytes.extend_from_slice(&id.to_be_bytes());
-    // Recursion desired; one question and nothing else.
-    bytes.extend_from_slice(&[0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, 0]);
+    // Recursion desired; one question, and at most the record of EDNS.
+    bytes.extend_from_slice(&[0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, u8::from(edns > 0)]);
     let name = name.strip_suffix('.').unwrap_or(name);
     let labels = (!name.is_empty()).then(|| name.split('.'));
     for label in labels.into_iter().flatten() {
@@ -51,7 +60,26 @@ pub(crate) fn encode_query(id: u16, name: &str, qtype: u16) -> Option<Vec<u8>> {
     }
     bytes.extend_from_slice(&qtype.to_be_bytes());
     bytes.extend_from_slice(&INTERNET.to_be_bytes());
+    if edns > 0 {
+        let [high, low] = edns.to_be_bytes();
+        bytes.extend_from_slice(&[0, 0, OPT, high, low, 0, 0, 0, 0, 0, 0]);
+    }
     Some(bytes)
+}
+
+/// What a query came to, with the message that was read where it is wanted whole.
+pub(crate) fn answered(reply: Reply, message: &[u8], whole: bool, after: Duration) -> Outcome {
+    Outcome::Dns {
+        rtt_us: micros(after),
+        rcode: reply.rcode,
+        addresses: reply.addresses,
+        truncated: reply.truncated,
+        message: if whole {
+            STANDARD.encode(message)
+        } else {
+            String::new()
+        },
+    }
 }
 
 /// Reads what came back. Records that cannot be read end the list of addresses: a server that cuts its answer does so
@@ -160,7 +188,7 @@ mod tests {
 
     /// The query, turned into its own answer with these records.
     fn answered(flags: [u8; 2], records: &[(u16, &[u8])]) -> Vec<u8> {
-        let mut bytes = encode_query(7, "web.shop.svc.cluster.local.", A).unwrap();
+        let mut bytes = encode_query(7, "web.shop.svc.cluster.local.", A, 0).unwrap();
         bytes[2..4].copy_from_slice(&flags);
         bytes[7] = u8::try_from(records.len()).unwrap();
         for (kind, data) in records {
@@ -174,15 +202,19 @@ mod tests {
 
     #[test]
     fn a_name_is_asked_for_label_by_label() {
-        let bytes = encode_query(0x1234, "a.bc", AAAA).unwrap();
+        let bytes = encode_query(0x1234, "a.bc", AAAA, 0).unwrap();
         assert_eq!(
             bytes,
             [
                 0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, b'a', 2, b'b', b'c', 0, 0, 28, 0, 1
             ]
         );
-        assert_eq!(encode_query(0x1234, "a.bc.", AAAA), Some(bytes));
-        assert!(encode_query(1, ".", A).is_some(), "the root is a name");
+        assert_eq!(encode_query(0x1234, "a.bc.", AAAA, 0), Some(bytes.clone()));
+        assert!(encode_query(1, ".", A, 0).is_some(), "the root is a name");
+        let mut sized = bytes;
+        sized[11] = 1;
+        sized.extend_from_slice(&[0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(encode_query(0x1234, "a.bc", AAAA, 1232), Some(sized));
     }
 
     #[test]
@@ -190,7 +222,7 @@ mod tests {
         let long = "a".repeat(64);
         let deep = vec!["abcdefg"; 40].join(".");
         for name in ["a..b", ".a", long.as_str(), deep.as_str()] {
-            assert_eq!(encode_query(1, name, A), None, "{name}");
+            assert_eq!(encode_query(1, name, A, 0), None, "{name}");
         }
     }
 
@@ -248,7 +280,7 @@ mod tests {
 
         #[test]
         fn any_text_is_a_name_or_none(name in ".{0,300}") {
-            let _ = encode_query(1, &name, A);
+            let _ = encode_query(1, &name, A, 0);
         }
     }
 }

@@ -116,6 +116,7 @@ mod tests {
             run: "r".to_owned(),
             concurrency: 1,
             deadline_ms: 1000,
+            gap_ms: 0,
             retry: None,
             probes: vec![probe],
         }

@@ -138,9 +138,13 @@ fn perform(read: &Read, left: Duration) -> ReadOutcome {
         },
         Read::PodNetworks { reads, most } => pods::read(reads, *most, left),
         Read::Clock => clock(),
-        Read::Connections { most } => connections::count(*most, left),
+        Read::Connections { most, words } => connections::count(*most, words, left),
         Read::Tracking => tracking::read(),
-        Read::Http { address, path } => http::get(*address, path, left),
+        Read::Http {
+            address,
+            path,
+            most_bytes,
+        } => http::get(*address, path, *most_bytes, left),
         Read::SendChecksums => offload::send_checksums(),
     }
 }

@@ -26,6 +26,8 @@ pub(crate) enum Step {
 pub(crate) struct Schedule {
     probes: Vec<Probe>,
     retry: Option<Retry>,
+    /// The least time between two first tries, and when the next may be made.
+    spacing: (Duration, Duration),
     samples: Vec<Vec<Sample>>,
     /// The most that may be under way at once, from the plan or from what the system allows.
     most_at_once: usize,
@@ -58,6 +60,7 @@ impl Schedule {
             samples: vec![Vec::new(); plan.probes.len()],
             probes: plan.probes,
             retry: plan.retry,
+            spacing: (Duration::from_millis(plan.gap_ms), Duration::ZERO),
             most_at_once: most.clamp(1, sockets_allowed),
             under_way: 0,
             untried: 0,
@@ -85,6 +88,14 @@ impl Schedule {
     pub(crate) fn next(&mut self, now: Duration) -> Step {
         if self.under_way >= self.most_at_once {
             return Step::Wait;
+        }
+        let (gap, not_before) = self.spacing;
+        if matches!(self.phase, Phase::First) && (!self.again.is_empty() || self.untried < self.probes.len())
+        {
+            if now < not_before {
+                return Step::WaitUntil(not_before);
+            }
+            self.spacing.1 = now + gap;
         }
         if let Some(index) = self.again.pop_front() {
             return self.start(index);

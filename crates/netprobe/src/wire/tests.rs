@@ -11,11 +11,15 @@ fn kind() -> impl Strategy<Value = Kind> {
         Just(Kind::Icmp),
         any::<u64>().prop_map(|bytes| Kind::Bulk { bytes }),
         any::<u64>().prop_map(|linger_ms| Kind::Connect { linger_ms }),
-        (".{0,20}", any::<u16>(), any::<bool>()).prop_map(|(name, qtype, tcp)| Kind::Dns {
-            name,
-            qtype,
-            tcp
-        }),
+        (".{0,20}", any::<u16>(), any::<[bool; 2]>(), any::<u16>()).prop_map(
+            |(name, qtype, [tcp, whole], edns)| Kind::Dns {
+                name,
+                qtype,
+                tcp,
+                whole,
+                edns,
+            }
+        ),
         (".{0,20}", ".{0,20}").prop_map(|(path, host)| Kind::Http { path, host }),
         (any::<u32>(), any::<u32>(), any::<bool>()).prop_map(|(count, gap_ms, large)| Kind::Train {
             count,
@@ -50,15 +54,16 @@ fn plan() -> impl Strategy<Value = Plan> {
     (
         ".{0,20}",
         any::<u32>(),
-        any::<u64>(),
+        any::<[u64; 2]>(),
         retry,
         prop::collection::vec(probe(), 0..20),
     )
-        .prop_map(|(run, concurrency, deadline_ms, retry, probes)| Plan {
+        .prop_map(|(run, concurrency, [deadline_ms, gap_ms], retry, probes)| Plan {
             version: WIRE_VERSION,
             run,
             concurrency,
             deadline_ms,
+            gap_ms,
             retry,
             probes,
         })
@@ -70,14 +75,20 @@ fn outcome() -> impl Strategy<Value = Outcome> {
     let by = any::<Option<IpAddr>>;
     prop_oneof![
         (any::<u64>(), peer).prop_map(|(rtt_us, peer)| Outcome::Ok { rtt_us, peer }),
-        (any::<u64>(), any::<u8>(), any::<Vec<IpAddr>>(), any::<bool>()).prop_map(
-            |(rtt_us, rcode, addresses, truncated)| Outcome::Dns {
+        (
+            any::<u64>(),
+            any::<u8>(),
+            any::<Vec<IpAddr>>(),
+            any::<bool>(),
+            ".{0,20}"
+        )
+            .prop_map(|(rtt_us, rcode, addresses, truncated, message)| Outcome::Dns {
                 rtt_us,
                 rcode,
                 addresses,
-                truncated
-            }
-        ),
+                truncated,
+                message,
+            }),
         (any::<u64>(), any::<u16>(), ".{0,20}").prop_map(|(rtt_us, status, head)| Outcome::Http {
             rtt_us,
             status,

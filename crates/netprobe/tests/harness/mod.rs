@@ -142,6 +142,7 @@ pub(crate) fn plan(probes: Vec<Probe>) -> Plan {
         run: RUN.to_owned(),
         concurrency: 64,
         deadline_ms: 30_000,
+        gap_ms: 0,
         retry: None,
         probes,
     }

@@ -18,7 +18,11 @@ pub(super) fn reads(answers: &Answers<'_>) -> KernelReads {
         ipvs: one(answers, id::IPVS, "IPVS"),
         answers: (id::QUESTIONS..)
             .zip(Question::ALL)
-            .map(|(id, question)| (question.url(), answer(answers, id, question)))
+            .map(|(id, question)| {
+                let url = question.url();
+                let answer = asked(answers, id, &url);
+                (url, answer)
+            })
             .collect(),
     }
 }
@@ -51,7 +55,7 @@ fn modules(text: &str) -> BTreeSet<String> {
 fn connections(answers: &Answers<'_>) -> Observed<Connections> {
     let what = "tracked connections";
     match answers.outcome(id::CONNECTIONS, what) {
-        Observed::Seen(ReadOutcome::Connections { by_state, more }) => Observed::Seen(Connections {
+        Observed::Seen(ReadOutcome::Connections { by_state, more, .. }) => Observed::Seen(Connections {
             by_state: by_state.clone(),
             more: *more,
         }),
@@ -84,9 +88,9 @@ fn speeds(answers: &Answers<'_>) -> Observed<BTreeMap<String, u64>> {
     })
 }
 
-fn answer(answers: &Answers<'_>, id: u32, question: Question) -> HttpAnswer {
-    let url = question.url();
-    match answers.outcome(id, &url) {
+/// What became of a question to a web server of the node.
+pub(super) fn asked(answers: &Answers<'_>, id: u32, url: &str) -> HttpAnswer {
+    match answers.outcome(id, url) {
         Observed::Seen(ReadOutcome::Http {
             status,
             body,
@@ -105,9 +109,7 @@ fn answer(answers: &Answers<'_>, id: u32, question: Question) -> HttpAnswer {
             after_ms: *after_ms,
             message: message.clone(),
         },
-        Observed::Seen(_) => {
-            HttpAnswer::Unasked(answers.gap(&url, "another answer than one of a web server"))
-        }
+        Observed::Seen(_) => HttpAnswer::Unasked(answers.gap(url, "another answer than one of a web server")),
         Observed::Unseen(gap) => HttpAnswer::Unasked(gap),
     }
 }

@@ -10,9 +10,11 @@ use crate::options::{HOST_ROOT, Tier};
 
 /// How long one node may take for all of it.
 pub(super) const DEADLINE_MS: u64 = 8_000;
-const MOST_OF_A_FILE: u32 = 256 * 1024;
+pub(super) const MOST_OF_A_FILE: u32 = 256 * 1024;
 /// As many as a table has by default on a large node, twice.
-const MOST_CONNECTIONS: u64 = 1_000_000;
+pub(super) const MOST_CONNECTIONS: u64 = 1_000_000;
+/// Of those that are asked for a line.
+const MOST_OF_AN_ANSWER: u32 = 4 * 1024;
 const MOST_OF_RULES: u32 = 24 * 1024 * 1024;
 
 /// The kernel's settings that matter to a network, below `/proc/sys`.
@@ -31,8 +33,9 @@ pub(super) const SYSCTLS: &[&str] = &[
     "net/netfilter/nf_conntrack_*",
 ];
 pub(super) const COUNTERS: &[&str] = &["/proc/net/snmp", "/proc/net/netstat", "/proc/net/snmp6"];
+pub(super) const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// Files of the node whose text matters.
-pub(super) const FILES: &[&str] = &["/etc/resolv.conf", "/etc/cni/net.d/*", "/run/flannel/subnet.env"];
+pub(super) const FILES: &[&str] = &[RESOLV_CONF, "/etc/cni/net.d/*", "/run/flannel/subnet.env"];
 /// Directories of the node of which the names matter.
 pub(super) const DIRECTORIES: &[&str] = &["/etc/cni/net.d", "/opt/cni/bin", "/var/lib/cni/networks/*"];
 
@@ -70,6 +73,20 @@ pub(super) mod id {
     pub(in crate::evidence) const IP6TABLES_LEGACY: u32 = 608;
     /// Those who answer late or never come last.
     pub(in crate::evidence) const QUESTIONS: u32 = 700;
+}
+
+/// The resolv.conf of the probe pod itself.
+pub(super) fn resolv_conf(run: &str) -> ReadPlan {
+    let read = Read::Files {
+        pattern: RESOLV_CONF.to_owned(),
+        most_bytes: MOST_OF_A_FILE,
+    };
+    ReadPlan {
+        version: WIRE_VERSION,
+        run: run.to_owned(),
+        deadline_ms: DEADLINE_MS,
+        reads: BTreeMap::from([(id::FILES, read)]),
+    }
 }
 
 /// All that a pod of this tier may read.
@@ -118,8 +135,7 @@ pub(super) fn whole(run: &str, tier: Tier) -> ReadPlan {
         files(id, format!("{}{path}", root.unwrap_or_default()));
     }
     if let Some(root) = root {
-        let most = MOST_CONNECTIONS;
-        reads.insert(id::CONNECTIONS, Read::Connections { most });
+        reads.insert(id::CONNECTIONS, counted());
         for (id, path) in (id::DIRECTORIES..).zip(DIRECTORIES) {
             let pattern = format!("{root}{path}/*");
             reads.insert(id, Read::Paths { pattern });
@@ -163,12 +179,29 @@ pub(super) fn host_root(tier: Tier) -> Option<&'static str> {
     (tier == Tier::Privileged).then_some(HOST_ROOT)
 }
 
+/// Tracked connections, counted only.
+fn counted() -> Read {
+    Read::Connections {
+        most: MOST_CONNECTIONS,
+        words: Vec::new(),
+    }
+}
+
 fn questions() -> impl Iterator<Item = (u32, Read)> {
     let read = |question: Question| Read::Http {
         address: SocketAddr::from(([127, 0, 0, 1], question.port())),
         path: question.path().to_owned(),
+        most_bytes: MOST_OF_AN_ANSWER,
     };
     (id::QUESTIONS..).zip(Question::ALL.map(read))
+}
+
+/// Of all that a privileged pod may read, the packet rules.
+pub(super) fn rules(run: &str) -> ReadPlan {
+    let mut plan = whole(run, Tier::Privileged);
+    plan.reads
+        .retain(|id, _| (id::IPTABLES..id::QUESTIONS).contains(id));
+    plan
 }
 
 /// What of it has room in the status of a pod, and tells most of a node that answers nothing else.
@@ -176,8 +209,7 @@ pub(super) fn brief(run: &str, tier: Tier) -> ReadPlan {
     let mut reads: BTreeMap<u32, Read> = questions().collect();
     reads.insert(id::TRACKING, Read::Tracking);
     if host_root(tier).is_some() {
-        let most = MOST_CONNECTIONS;
-        reads.insert(id::CONNECTIONS, Read::Connections { most });
+        reads.insert(id::CONNECTIONS, counted());
     }
     ReadPlan {
         version: WIRE_VERSION,

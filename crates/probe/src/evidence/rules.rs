@@ -6,6 +6,10 @@ use report::{Gap, GapReason, Observed};
 
 use super::Answers;
 
+/// What a program that was ended without a word most likely lacked: it holds all rules in memory.
+const MORE_MEMORY: &str =
+    "where it may not have the memory that it needs, the kernel ends it: --limits memory=1Gi";
+
 /// The text that the node's own program printed, else that of the image. `id` is of the first, and the next of the
 /// other.
 pub(super) fn text(answers: &Answers<'_>, id: u32, what: &str) -> Observed<RuleText> {
@@ -40,9 +44,14 @@ pub(super) fn text(answers: &Answers<'_>, id: u32, what: &str) -> Observed<RuleT
                 stderr,
                 ..
             }) => {
-                let code = code.map_or_else(|| "a signal".to_owned(), |code| code.to_string());
-                let message = format!("{} ended with {code}: {stderr}", command.join(" "));
-                why.get_or_insert(answers.gap(what, &message));
+                let command = command.join(" ");
+                why.get_or_insert(match code {
+                    Some(code) => answers.gap(what, &format!("{command} ended with {code}: {stderr}")),
+                    None => Gap {
+                        hint: Some(MORE_MEMORY.to_owned()),
+                        ..answers.gap(what, &format!("{command} was ended by a signal"))
+                    },
+                });
             }
             Observed::Seen(ReadOutcome::Absent) => {
                 why.get_or_insert(answers.gap(

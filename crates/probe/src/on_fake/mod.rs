@@ -4,6 +4,7 @@ mod cancelling;
 mod cleaning;
 mod executing;
 mod placing;
+mod preparing;
 mod starting;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,8 @@ use report::Gap;
 use testkit::FakeApi;
 use tokio_util::sync::CancellationToken;
 
-use crate::run::{Access, bracket};
+use crate::prepared::Access;
+use crate::run::bracket;
 use crate::{Executed, Finished, NodeImage, NodeTarget, ProbeError, ProbeOptions, ProbeRun};
 
 pub(super) fn access(api: &FakeApi) -> Access {
@@ -56,6 +58,18 @@ pub(super) fn options() -> ProbeOptions {
     ProbeOptions {
         start_timeout: Duration::from_secs(5),
         ..ProbeOptions::new("netcheck")
+    }
+}
+
+/// Whatever came to its end within this did not wait for a pod: [`patient`] runs wait longer by far. A bound closer to what it takes would
+/// depend on what else the machine has to do.
+pub(super) const NOT_WAITED: Duration = Duration::from_secs(30);
+
+/// As [`options`], for runs of which it is told that they wait for nothing.
+pub(super) fn patient() -> ProbeOptions {
+    ProbeOptions {
+        start_timeout: Duration::from_secs(90),
+        ..options()
     }
 }
 
@@ -127,6 +141,7 @@ pub(super) fn plan(run: &ProbeRun, targets: &[&str]) -> Plan {
         run: run.placement().run.clone(),
         concurrency: 4,
         deadline_ms: 3000,
+        gap_ms: 0,
         retry: None,
         probes: probes.collect(),
     }

@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use super::RenderOptions;
 use super::grid::{Shown, figure, longest, lost, matrix_table, pair, single};
-use super::pen::{Pen, Tone, pad};
+use super::pen::{Pen, Tone};
 use super::stanza::{write_cause, write_finding};
 use super::summary::summary;
+use super::tables::{write_table, write_tables};
 use super::tried::write_tried;
 use crate::{
     FamilyMatrix, Finding, Matrix, MatrixCell, Note, NoteKind, Protocol, Report, RootCause, Severity, Stats,
@@ -33,6 +34,7 @@ pub(super) fn page(report: &Report, options: &RenderOptions, wide: bool) -> Stri
         write_matrices(&mut out, pen, matrix, options, wide);
     }
     write_tried(&mut out, pen, &report.tried, !options.no_headers, wide);
+    write_tables(&mut out, pen, &report.tables, !options.no_headers, wide);
     let problems = report
         .findings()
         .iter()
@@ -323,36 +325,6 @@ fn write_checks(out: &mut String, pen: Pen, report: &Report, header: bool) {
         vec![check.id.clone(), verdict.to_owned(), check.claim.clone()]
     });
     write_table(out, pen, &["CHECK", "VERDICT", "CLAIM"], rows.collect(), header);
-}
-
-/// A table as kubectl prints it: three spaces between columns, headers in upper case.
-fn write_table(out: &mut String, pen: Pen, headers: &[&str], rows: Vec<Vec<String>>, header: bool) {
-    let mut lines: Vec<Vec<String>> = Vec::new();
-    if header {
-        lines.push(headers.iter().map(|name| (*name).to_owned()).collect());
-    }
-    lines.extend(
-        rows.into_iter()
-            .map(|row| row.iter().map(|cell| pen.clean(cell)).collect()),
-    );
-    let widths: Vec<usize> = (0..headers.len())
-        .map(|index| {
-            lines
-                .iter()
-                .filter_map(|row| row.get(index))
-                .map(|cell| Pen::columns(cell))
-                .max()
-                .unwrap_or(0)
-        })
-        .collect();
-    out.push('\n');
-    for row in &lines {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
-            let _ = write!(line, "{cell}{}   ", pad(cell, *width));
-        }
-        let _ = writeln!(out, "{}", line.trim_end());
-    }
 }
 
 fn write_stats(out: &mut String, pen: Pen, stats: &Stats) {

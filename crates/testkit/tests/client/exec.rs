@@ -34,6 +34,7 @@ fn plan(target: SocketAddr) -> Plan {
         run: "r".to_owned(),
         concurrency: 10,
         deadline_ms: 10_000,
+        gap_ms: 0,
         retry: Some(Retry {
             gap_ms: 1000,
             most: 1,

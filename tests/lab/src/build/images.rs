@@ -22,6 +22,8 @@ pub(crate) struct Images {
 
 /// The image of a pod's sandbox.
 pub(crate) const PAUSE: &str = "registry.lab/pause:1";
+/// A program with musl's resolver, and musl's loader by its name: what an image of Alpine shows.
+const TINY: &str = "registry.lab/tiny:1";
 /// busybox and curl, for whoever wants to look from inside of a pod.
 const TOOLBOX: &str = "registry.lab/toolbox:1";
 
@@ -59,8 +61,8 @@ pub(super) fn installed_files() -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Every image of the lab. `pause` is the built program of the sandbox.
-pub(super) fn all(programs: &Programs, pause: &Path) -> Result<Vec<Image>> {
+/// Every image of the lab. `pause` is the built program of the sandbox, `lookup` that which asks for names through musl.
+pub(super) fn all(programs: &Programs, pause: &Path, lookup: &Path) -> Result<Vec<Image>> {
     let names = Images::new();
     let mut kube_proxy = with_rule_tools(Image {
         reference: names.kube_proxy,
@@ -98,6 +100,16 @@ pub(super) fn all(programs: &Programs, pause: &Path) -> Result<Vec<Image>> {
         directories: words(&STANDARD_DIRECTORIES),
         ..Image::default()
     };
+    // The program has musl in itself; the loader is there to be seen, and nothing loads by it.
+    let loader = format!("lib/ld-musl-{}.so.1", std::env::consts::ARCH);
+    let tiny = Image {
+        reference: TINY.to_owned(),
+        files: vec![file("usr/bin/lookup", lookup)],
+        links: vec![link(&loader, "../usr/bin/lookup")],
+        entrypoint: words(&["/usr/bin/lookup"]),
+        arguments: words(&["-"]),
+        directories: words(&STANDARD_DIRECTORIES),
+    };
     let mut toolbox = Image {
         reference: TOOLBOX.to_owned(),
         files: vec![file("usr/bin/curl", Path::new(CURL))],
@@ -107,7 +119,7 @@ pub(super) fn all(programs: &Programs, pause: &Path) -> Result<Vec<Image>> {
     };
     toolbox.files.extend(libraries(&[CURL])?);
     add_busybox(&mut toolbox)?;
-    Ok(vec![pause, kube_proxy, coredns, flannel, netpol, toolbox])
+    Ok(vec![pause, kube_proxy, coredns, flannel, netpol, tiny, toolbox])
 }
 
 const STANDARD_DIRECTORIES: [&str; 8] = ["dev", "etc", "proc", "run", "sys", "tmp", "usr/bin", "var"];

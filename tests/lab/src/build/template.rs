@@ -16,17 +16,19 @@ use crate::command::{program, run, succeeds};
 use crate::progress::Progress;
 
 /// Part of the key: what is done here and in the neighbours, apart from its inputs. Count up on a change.
-const RECIPE: &str = "2";
+const RECIPE: &str = "3";
 
 const START_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The root directory with all images.
 pub(super) fn build(cache: &Cache, programs: &Programs, progress: &Progress) -> Result<PathBuf> {
-    let pause_source = Path::new(env!("CARGO_MANIFEST_DIR")).join("images/pause.rs");
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("images");
+    let (pause_source, lookup_source) = (sources.join("pause.rs"), sources.join("lookup.rs"));
     let containerd = which::which("containerd").context("containerd")?;
     let mut key = Key::default()
         .text_input(RECIPE)
         .content(&pause_source)?
+        .content(&lookup_source)?
         .installed(&containerd)?;
     // A program's path names the key of its own inputs.
     for one in [
@@ -42,10 +44,11 @@ pub(super) fn build(cache: &Cache, programs: &Programs, progress: &Progress) -> 
     }
     let directory = cache.entry("images", &key, |directory| {
         progress.line("images", "packing and unpacking");
-        let pause = directory.join("pause");
-        build_pause(&pause_source, &pause)?;
+        let (pause, lookup) = (directory.join("pause"), directory.join("lookup"));
+        build_static(&pause_source, &pause)?;
+        build_static(&lookup_source, &lookup)?;
         let containerd = Containerd::start(directory)?;
-        for image in images::all(programs, &pause)? {
+        for image in images::all(programs, &pause, &lookup)? {
             let archive = directory.join("image.tar");
             image
                 .write(&archive)
@@ -56,13 +59,14 @@ pub(super) fn build(cache: &Cache, programs: &Programs, progress: &Progress) -> 
             fs::remove_file(archive)?;
         }
         containerd.stop()?;
+        fs::remove_file(lookup)?;
         Ok(fs::remove_file(pause)?)
     })?;
     Ok(directory.join("root"))
 }
 
-/// Builds the program of the sandbox as one static file.
-fn build_pause(source: &Path, target: &Path) -> Result<()> {
+/// Builds a program as one static file, with musl for a C library.
+fn build_static(source: &Path, target: &Path) -> Result<()> {
     let triple = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
     let mut rustc = program(
         "rustc",
@@ -74,7 +78,7 @@ fn build_pause(source: &Path, target: &Path) -> Result<()> {
         ],
     );
     run(rustc.args(["--target", &triple, "-o"]).arg(target).arg(source))
-        .context("build the pause program")
+        .with_context(|| format!("build {}", source.display()))
         .map(drop)
 }
 

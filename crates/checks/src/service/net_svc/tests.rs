@@ -1,8 +1,9 @@
 use netprobe::Outcome;
 use observation::{Attempt, Purpose};
-use report::Subject;
+use report::{Observed, Subject};
 
 use super::CHECK;
+use crate::endpoints::fixture::Fixture;
 use crate::shown;
 use crate::tries::scene::{Scene, forbidden, is_from, reset, silence};
 
@@ -87,6 +88,21 @@ fn one_service_that_fails_from_one_node_is_that_service_s_rules() {
             "service/web -n shop does not answer by its ClusterIP from node3, though its endpoints answer there"
         ]
     );
+}
+
+#[test]
+fn a_service_whose_deployment_is_scaled_to_nothing_has_no_fault() {
+    let mut scene = Scene::new();
+    scene.slice("web").endpoints.clear();
+    let mut observation = scene.observe(|_, _| None);
+    assert_eq!(shown::finds(&CHECK, &observation).len(), 1);
+    let scaled = Fixture::shop().pods(Vec::clear).with(|backends| {
+        if let Observed::Seen(workloads) = &mut backends.workloads {
+            workloads[0].wanted = 0;
+        }
+    });
+    observation.backends = scaled.observe().backends;
+    shown::passes(&CHECK, &observation);
 }
 
 #[test]

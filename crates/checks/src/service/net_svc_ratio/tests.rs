@@ -1,7 +1,7 @@
 use netprobe::Outcome;
 use observation::{Attempt, Purpose};
 
-use super::CHECK;
+use super::*;
 use crate::shown;
 use crate::tries::scene::{Scene, forbidden, is_from, reset, silence};
 
@@ -81,4 +81,25 @@ fn tries_that_fail_though_each_endpoint_answers_are_a_warning() {
             .summary
             .contains("tries of service/web -n shop by its ClusterIP fail")
     );
+}
+
+#[test]
+fn a_single_try_that_is_lost_blames_nobody() {
+    let lost = std::cell::Cell::new(false);
+    let observation = Scene::new().observe(|it, _| {
+        let is_it = it.purpose == Purpose::ClusterIp && it.subject.to_string().contains("web");
+        (is_it && !lost.replace(true)).then(silence)
+    });
+    let findings = shown::finds(&CHECK, &observation);
+    let severities: Vec<report::Severity> = findings.iter().map(|it| it.severity).collect();
+    assert_eq!(severities, [report::Severity::Note]);
+}
+
+#[test]
+fn the_share_of_an_endpoint_that_is_gone_is_told_from_loss() {
+    assert!(is_share_of_one(10, 30, 2));
+    assert!(is_share_of_one(5, 30, 2));
+    assert!(!is_share_of_one(2, 30, 2));
+    assert!(!is_share_of_one(1, 30, 30));
+    assert!(is_share_of_one(2, 30, 20));
 }

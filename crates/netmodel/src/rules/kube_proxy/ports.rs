@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::super::action::Action;
-use super::super::model::{Rule, RuleSet, Step, Table, View};
-use super::super::test::Test;
+use super::super::model::{Family, Rule, RuleSet, Step, Table, View};
+use super::super::test::{Match, Test};
 use super::super::values::AddressRange;
 use super::{is_of_service, nft_name, service_name};
 
@@ -14,7 +14,9 @@ pub struct ServicePort {
     /// As kube-proxy names it in comments: `shop/web:http`, or `shop/web` for a port without a name; `None` where there is
     /// no comment, as on nodes with very many endpoints.
     pub name: Option<String>,
-    /// The ClusterIP, where the rule names one address.
+    /// That of the table.
+    pub family: Family,
+    /// The ClusterIP, external address or address of a load balancer; `None` for a NodePort.
     pub address: Option<AddressRange>,
     /// IP protocol number.
     pub protocol: Option<u8>,
@@ -24,6 +26,9 @@ pub struct ServicePort {
     pub chain: String,
     /// Every address that connections may be sent to, as the rules write them: `10.244.1.7:8080`.
     pub endpoints: BTreeSet<String>,
+    /// Those of them that connections from outside of the cluster are sent to. With `externalTrafficPolicy: Local` they are those
+    /// of the node itself, while the node and its pods are sent to any.
+    pub for_outsiders: BTreeSet<String>,
 }
 
 /// A port of a Service whose packets a rule turns away, because there is nobody to send them to.
@@ -31,6 +36,8 @@ pub struct ServicePort {
 pub struct RefusedPort {
     /// As kube-proxy names it in comments; `None` where there is no comment, as in nftables.
     pub name: Option<String>,
+    /// That of the table.
+    pub family: Family,
     /// The address of the Service; `None` for a NodePort, which is one of any address of the node.
     pub address: Option<AddressRange>,
     /// IP protocol number.
@@ -49,33 +56,70 @@ pub fn service_ports(set: &RuleSet) -> Vec<ServicePort> {
         .iter()
         .flat_map(|table| match set.view {
             View::IptablesNft | View::IptablesLegacy => iptables_ports(table),
-            View::Nft => nft_ports(table),
+            View::Nft => nft_ports(table, |chain| !is_external(chain)),
+        })
+        .collect()
+}
+
+/// The Service ports of a set by their external addresses, the addresses of load balancers, and NodePorts.
+pub fn external_ports(set: &RuleSet) -> Vec<ServicePort> {
+    set.tables
+        .iter()
+        .flat_map(|table| match set.view {
+            View::IptablesNft | View::IptablesLegacy => iptables_external(table),
+            View::Nft => nft_ports(table, is_external),
         })
         .collect()
 }
 
 fn iptables_ports(table: &Table) -> Vec<ServicePort> {
-    let services = table.chains.get("KUBE-SERVICES").filter(|_| table.name == "nat");
-    let rules = services.into_iter().flat_map(|chain| &chain.rules);
-    rules
-        .filter_map(|rule| {
-            let target = rule.targets().into_iter().find(|target| is_of_service(target))?;
-            let comment = rule.comment.as_deref();
-            // External and load balancer addresses lead to the same endpoints.
-            if comment.is_some_and(|comment| !comment.ends_with("cluster IP")) {
-                return None;
-            }
-            Some(port_of(
-                table,
-                rule.matches().map(|wanted| &wanted.test),
-                target,
-                comment.and_then(service_name),
-            ))
-        })
+    led(table, "KUBE-SERVICES")
+        .filter(|(_, target)| !is_external(target))
+        .map(|(rule, target)| port_of_rule(table, rule, target))
         .collect()
 }
 
-fn nft_ports(table: &Table) -> Vec<ServicePort> {
+fn iptables_external(table: &Table) -> Vec<ServicePort> {
+    let addresses = led(table, "KUBE-SERVICES").filter(|(_, target)| is_external(target));
+    let numbers = led(table, "KUBE-NODEPORTS").filter(|(rule, _)| {
+        // What comes to loopback has a rule of its own, which only counts.
+        let asks_where = |wanted: &Match| matches!(wanted.test, Test::Destination(_));
+        !rule.matches().any(asks_where)
+    });
+    addresses
+        .chain(numbers)
+        .map(|(rule, target)| port_of_rule(table, rule, target))
+        .collect()
+}
+
+/// The rules of a chain of the nat table that lead to a Service, with the chain that they lead to.
+fn led<'a>(table: &'a Table, chain: &str) -> impl Iterator<Item = (&'a Rule, &'a str)> {
+    let chain = table.chains.get(chain).filter(|_| table.name == "nat");
+    let rules = chain.into_iter().flat_map(|chain| &chain.rules);
+    rules.filter_map(|rule| {
+        let target = rule.targets().into_iter().find(|target| is_of_service(target))?;
+        Some((rule, target))
+    })
+}
+
+/// Whether a chain is for what comes to external addresses, load balancers and NodePorts.
+fn is_external(chain: &str) -> bool {
+    ["KUBE-EXT-", "KUBE-FW-", "external-"]
+        .iter()
+        .any(|beginning| chain.starts_with(beginning))
+}
+
+fn port_of_rule(table: &Table, rule: &Rule, target: &str) -> ServicePort {
+    let tests = rule.matches().map(|wanted| &wanted.test);
+    port_of(
+        table,
+        tests,
+        target,
+        rule.comment.as_deref().and_then(service_name),
+    )
+}
+
+fn nft_ports(table: &Table, is_meant: impl Fn(&str) -> bool) -> Vec<ServicePort> {
     let services = table
         .chains
         .get("services")
@@ -89,15 +133,13 @@ fn nft_ports(table: &Table) -> Vec<ServicePort> {
         })
         .flatten()
         .filter_map(|(wanted, action)| {
-            let target = action.chains().into_iter().next()?;
-            let port = port_of(
-                table,
-                wanted.iter().map(|wanted| &wanted.test),
-                target,
-                nft_name(target),
-            );
-            // Entries of the map of NodePorts have no address.
-            port.address.is_some().then_some(port)
+            let target = action
+                .chains()
+                .into_iter()
+                .next()
+                .filter(|chain| is_meant(chain))?;
+            let tests = wanted.iter().map(|wanted| &wanted.test);
+            Some(port_of(table, tests, target, nft_name(target)))
         })
         .collect()
 }
@@ -121,7 +163,7 @@ fn iptables_refused(table: &Table) -> Vec<RefusedPort> {
     rules
         .filter_map(|rule| {
             let is_told = is_told(rule.actions())?;
-            let port = keys(rule.matches().map(|wanted| &wanted.test));
+            let port = keys(table.family, rule.matches().map(|wanted| &wanted.test));
             Some(RefusedPort {
                 name: rule.comment.as_deref().and_then(service_name),
                 is_told,
@@ -151,7 +193,7 @@ fn nft_refused(table: &Table) -> Vec<RefusedPort> {
                 }
                 one => is_told(std::iter::once(one))?,
             };
-            let port = keys(wanted.iter().map(|wanted| &wanted.test));
+            let port = keys(table.family, wanted.iter().map(|wanted| &wanted.test));
             let shown = |range: Option<AddressRange>| range.map_or_else(String::new, |it| it.to_string());
             Some(RefusedPort {
                 is_told,
@@ -176,9 +218,10 @@ fn is_told<'a>(mut actions: impl Iterator<Item = &'a Action>) -> Option<bool> {
 }
 
 /// What a rule asks of a packet's destination.
-fn keys<'a>(tests: impl Iterator<Item = &'a Test>) -> RefusedPort {
+fn keys<'a>(family: Family, tests: impl Iterator<Item = &'a Test>) -> RefusedPort {
     let mut port = RefusedPort {
         name: None,
+        family,
         address: None,
         protocol: None,
         port: None,
@@ -207,27 +250,31 @@ fn port_of<'a>(
         protocol,
         port,
         ..
-    } = keys(tests);
-    let mut port = ServicePort {
+    } = keys(table.family, tests);
+    let all = endpoints(table, target, |_, _| true);
+    let for_outsiders = if is_external(target) {
+        // What asks for something is for the node and its own pods; a firewall's chain asks for who may come at all.
+        endpoints(table, target, |chain, rule| {
+            !is_external(chain) || chain.starts_with("KUBE-FW-") || rule.matches().next().is_none()
+        })
+    } else {
+        all.clone()
+    };
+    ServicePort {
         name,
+        family: table.family,
         address,
         protocol,
         port,
         chain: target.to_owned(),
-        endpoints: BTreeSet::new(),
-    };
-    let mut seen = BTreeSet::new();
-    endpoints(table, target, &mut seen, &mut port.endpoints);
-    port
+        endpoints: all,
+        for_outsiders,
+    }
 }
 
-/// Every destination that can be come to from a chain.
-fn endpoints<'a>(
-    table: &'a Table,
-    chain: &'a str,
-    seen: &mut BTreeSet<&'a str>,
-    found: &mut BTreeSet<String>,
-) {
+/// Every destination that can be come to from a chain by rules that are followed.
+fn endpoints(table: &Table, chain: &str, is_followed: impl Fn(&str, &Rule) -> bool) -> BTreeSet<String> {
+    let (mut seen, mut found) = (BTreeSet::new(), BTreeSet::new());
     let mut open = vec![chain];
     while let Some(name) = open.pop() {
         if !seen.insert(name) {
@@ -236,7 +283,7 @@ fn endpoints<'a>(
         let Some(chain) = table.chains.get(name) else {
             continue;
         };
-        for rule in &chain.rules {
+        for rule in chain.rules.iter().filter(|rule| is_followed(name, rule)) {
             for step in &rule.steps {
                 if let Step::Do(Action::Dnat(to)) = step {
                     found.extend(to.iter().cloned());
@@ -245,4 +292,5 @@ fn endpoints<'a>(
             open.extend(rule.targets());
         }
     }
+    found
 }

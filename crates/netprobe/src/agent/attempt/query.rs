@@ -9,18 +9,19 @@ use nix::errno::Errno;
 use socket2::{Protocol, Socket, Type};
 
 use super::{Refusal, Setting, open, refused_at_once};
-use crate::agent::dns::{Message, decode};
-use crate::agent::failure::{errno_of, local, micros, next_error, outcome, queue_errors};
+use crate::agent::dns::{Message, answered, decode};
+use crate::agent::failure::{errno_of, local, next_error, outcome, queue_errors};
 use crate::agent::peering::escaped;
 
 pub(super) struct Exchange {
     target: IpAddr,
     id: u16,
+    whole: bool,
 }
 
 pub(super) fn start(
     target: SocketAddr,
-    id: u16,
+    (id, whole): (u16, bool),
     query: &[u8],
     setting: &Setting,
 ) -> Result<(Socket, super::Exchange), Refusal> {
@@ -33,7 +34,12 @@ pub(super) fn start(
         .connect(&target.into())
         .and_then(|()| socket.send(query))
         .map_err(|error| refused_at_once(&error, started, setting))?;
-    Ok((socket, super::Exchange::Query(Exchange { target: ip, id })))
+    let exchange = Exchange {
+        target: ip,
+        id,
+        whole,
+    };
+    Ok((socket, super::Exchange::Query(exchange)))
 }
 
 impl Exchange {
@@ -49,12 +55,7 @@ impl Exchange {
             let datagram = &setting.scratch[..length];
             match decode(datagram, self.id) {
                 Message::Answer(reply) => {
-                    return Some(Outcome::Dns {
-                        rtt_us: micros(after),
-                        rcode: reply.rcode,
-                        addresses: reply.addresses,
-                        truncated: reply.truncated,
-                    });
+                    return Some(answered(reply, datagram, self.whole, after));
                 }
                 // Not ours; ours may still come.
                 Message::Another => {}

@@ -10,7 +10,7 @@ use nix::sys::epoll::EpollFlags;
 use socket2::{Protocol, Socket, Type};
 
 use super::{Refusal, Setting, is_would_block, open, refused_at_once};
-use crate::agent::dns::{Message, decode};
+use crate::agent::dns::{Message, answered, decode};
 use crate::agent::failure::{errno_of, micros, next_error, outcome, queue_errors};
 use crate::agent::peering::escaped;
 
@@ -22,7 +22,7 @@ pub(super) enum Talk {
     /// Nothing is said; a reset within this time is expected not to come.
     Nothing(Duration),
     /// A DNS query with this id, in its frame.
-    Dns { id: u16, query: Vec<u8> },
+    Dns { id: u16, query: Vec<u8>, whole: bool },
     /// An HTTP request.
     Http { request: Vec<u8> },
 }
@@ -210,17 +210,12 @@ impl Exchange {
         match &self.talk {
             // Whoever greets has not reset.
             Talk::Nothing(_) => Some(self.taken(after)),
-            Talk::Dns { id, .. } => {
+            Talk::Dns { id, whole, .. } => {
                 let (length, rest) = self.received.split_first_chunk::<2>()?;
                 let length = usize::from(u16::from_be_bytes(*length)).min(MOST - 2);
                 let message = rest.get(..length)?;
                 Some(match decode(message, *id) {
-                    Message::Answer(reply) => Outcome::Dns {
-                        rtt_us: micros(after),
-                        rcode: reply.rcode,
-                        addresses: reply.addresses,
-                        truncated: reply.truncated,
-                    },
+                    Message::Answer(reply) => answered(reply, message, *whole, after),
                     Message::Another | Message::Foreign => self.foreign(),
                 })
             }

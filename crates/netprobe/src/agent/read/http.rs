@@ -8,13 +8,12 @@ use netprobe::ReadOutcome;
 
 /// Everything asked is on this node, where an answer takes a millisecond; a frozen process never answers.
 const PATIENCE: Duration = Duration::from_millis(1_500);
-/// What is kept of an answer.
-const MOST: usize = 4 * 1024;
 
-pub(super) fn get(address: SocketAddr, path: &str, left: Duration) -> ReadOutcome {
+pub(super) fn get(address: SocketAddr, path: &str, most_bytes: u32, left: Duration) -> ReadOutcome {
     let began = Instant::now();
     let until = began + left.min(PATIENCE);
-    match ask(address, path, until) {
+    let most = usize::try_from(most_bytes).unwrap_or(usize::MAX);
+    match ask(address, path, most, until) {
         Ok(text) => match parse(&text) {
             Some((status, body)) => ReadOutcome::Http {
                 status,
@@ -39,7 +38,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn ask(address: SocketAddr, path: &str, until: Instant) -> std::io::Result<String> {
+fn ask(address: SocketAddr, path: &str, most: usize, until: Instant) -> std::io::Result<String> {
     let left = || {
         until
             .checked_duration_since(Instant::now())
@@ -53,7 +52,7 @@ fn ask(address: SocketAddr, path: &str, until: Instant) -> std::io::Result<Strin
     stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     let mut buffer = [0; 1024];
-    while answer.len() < MOST {
+    while answer.len() < most {
         stream.set_read_timeout(Some(left()?))?;
         match stream.read(&mut buffer) {
             Ok(0) => break,
@@ -66,7 +65,7 @@ fn ask(address: SocketAddr, path: &str, until: Instant) -> std::io::Result<Strin
             Err(error) => return Err(error),
         }
     }
-    answer.truncate(MOST);
+    answer.truncate(most);
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
@@ -84,6 +83,8 @@ mod tests {
 
     use super::*;
 
+    const MOST: u32 = 4 * 1024;
+
     fn server(answer: &'static str) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -98,23 +99,32 @@ mod tests {
     #[test]
     fn a_status_and_the_body_are_read() {
         let address = server("HTTP/1.0 503 Service Unavailable\r\nA: b\r\n\r\n{\"sick\": true}\n");
-        let ReadOutcome::Http { status, body, .. } = get(address, "/healthz", PATIENCE) else {
+        let ReadOutcome::Http { status, body, .. } = get(address, "/healthz", MOST, PATIENCE) else {
             panic!("it answered")
         };
         assert_eq!((status, body.as_str()), (503, "{\"sick\": true}"));
     }
 
     #[test]
+    fn no_more_is_kept_than_was_wanted() {
+        let address = server("HTTP/1.0 200 OK\r\n\r\n0123456789");
+        let ReadOutcome::Http { body, .. } = get(address, "/metrics", 22, PATIENCE) else {
+            panic!("it answered")
+        };
+        assert_eq!(body, "012");
+    }
+
+    #[test]
     fn nobody_there_is_refused_and_silence_is_not() {
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = silent.local_addr().unwrap();
-        let outcome = get(address, "/", Duration::from_millis(50));
+        let outcome = get(address, "/", MOST, Duration::from_millis(50));
         assert!(
             matches!(outcome, ReadOutcome::NoAnswer { refused: false, after_ms, .. } if after_ms >= 50),
             "{outcome:?}"
         );
         drop(silent);
-        let outcome = get(address, "/", PATIENCE);
+        let outcome = get(address, "/", MOST, PATIENCE);
         assert!(
             matches!(outcome, ReadOutcome::NoAnswer { refused: true, .. }),
             "{outcome:?}"
@@ -124,7 +134,7 @@ mod tests {
     #[test]
     fn what_is_no_http_is_no_answer() {
         for answer in ["", "SSH-2.0-x\r\n", "HTTP/1.1", "HTTP/1.1 ok\r\n\r\n"] {
-            let outcome = get(server(answer), "/", PATIENCE);
+            let outcome = get(server(answer), "/", MOST, PATIENCE);
             assert!(
                 matches!(outcome, ReadOutcome::NoAnswer { refused: false, .. }),
                 "{answer:?}: {outcome:?}"

@@ -20,6 +20,7 @@ fn schedule(concurrency: u32, retry: Option<Retry>, probes: Vec<Probe>) -> Sched
         run: "r".to_owned(),
         concurrency,
         deadline_ms: 60_000,
+        gap_ms: 0,
         retry,
         probes,
     };
@@ -350,4 +351,27 @@ fn a_connection_that_was_refused_is_not_tried_again_and_a_silent_one_is() {
     assert_eq!(answered, [1]);
     assert_eq!(schedule.next(Duration::ZERO), Step::Start(1));
     assert_eq!(schedule.next(Duration::ZERO), Step::Start(2));
+}
+
+#[test]
+fn first_tries_keep_their_distance_and_whatever_waits_does_not_hold_them_up() {
+    let probes = (0..3).map(|id| probe(id, "10.0.0.1:53", Kind::Udp, 1)).collect();
+    let plan = Plan {
+        version: 1,
+        run: "r".to_owned(),
+        concurrency: 10,
+        deadline_ms: 60_000,
+        gap_ms: 100,
+        retry: None,
+        probes,
+    };
+    let mut schedule = Schedule::new(plan, 1000);
+    let at = Duration::from_millis;
+    assert_eq!(schedule.next(at(0)), Step::Start(0));
+    assert_eq!(schedule.next(at(1)), Step::WaitUntil(at(100)));
+    assert_eq!(schedule.next(at(130)), Step::Start(1));
+    assert_eq!(schedule.next(at(130)), Step::WaitUntil(at(230)));
+    schedule.ended(0, sample(false, true), at(150));
+    assert_eq!(schedule.next(at(230)), Step::Start(2));
+    assert_eq!(schedule.next(at(230)), Step::Wait);
 }

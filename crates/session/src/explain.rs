@@ -1,6 +1,5 @@
-//! `kubectl netcheck explain`: what an error text says about the network. Needs no cluster.
+//! The subcommand `explain`: what an error text says about the network. Needs no cluster.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use errortext::{Match, Rank, Reading};
@@ -8,23 +7,26 @@ use plugin::{Failure, OutputArgs, OutputFormat};
 use report::ExitStatus;
 use serde_json::{Value, json};
 
+use crate::contents;
+
 /// Columns of an explanation.
 const WIDTH: usize = 100;
 
 const AFTER: &str = "\
-Examples:
-  kubectl netcheck explain 'dial tcp: lookup db on 10.96.0.10:53: i/o timeout'
-  kubectl get events -A | kubectl netcheck explain -
-  kubectl netcheck explain -f app.log
+Examples of what stands behind it:
+  explain 'dial tcp: lookup db on 10.96.0.10:53: i/o timeout'
+  explain -          as in: kubectl get events -A | kubectl … explain -
+  explain -f app.log
 
 Exit status, the same for every output format:
   0  the text was recognized
   2  could not run: usage, or a file that cannot be read
   3  nothing in the text is known";
 
+/// What the subcommand `explain` is asked.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = AFTER)]
-pub(crate) struct Explain {
+pub struct Explain {
     /// The text; several words are taken together. `-` reads standard input.
     #[arg(
         value_name = "TEXT",
@@ -40,7 +42,7 @@ pub(crate) struct Explain {
 }
 
 /// Runs the subcommand and returns its exit status.
-pub(crate) fn run(wanted: &Explain) -> Result<u8, Failure> {
+pub fn run(wanted: &Explain) -> Result<u8, Failure> {
     let text = match (&wanted.filename, wanted.text.as_slice()) {
         (Some(path), _) => contents(path)?,
         (None, [only]) if only == "-" => contents(Path::new("-"))?,
@@ -65,18 +67,6 @@ pub(crate) fn run(wanted: &Explain) -> Result<u8, Failure> {
         ExitStatus::NoProblem
     };
     Ok(status.into())
-}
-
-/// Reads a file, whatever bytes are in it.
-fn contents(path: &Path) -> Result<String, Failure> {
-    let mut bytes = Vec::new();
-    let read = if path == Path::new("-") {
-        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| ())
-    } else {
-        std::fs::read(path).map(|read| bytes = read)
-    };
-    read.map_err(|error| Failure::new(format!("error: could not read {}: {error}", path.display())))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn document(reading: &Reading) -> Value {

@@ -1,0 +1,34 @@
+use super::lints;
+use crate::check::{Check, Judgement, Need};
+use crate::view::View;
+
+/// Reverse zones that are missing.
+pub(crate) static CHECK: Check = Check {
+    id: "dns-cf-rev",
+    claim: "addresses of Services and pods are resolved back to names",
+    needs: &[Need::Dns],
+    judge,
+};
+
+fn judge(view: &View<'_>) -> Judgement {
+    lints(view, CHECK.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dns::fixture::Fixture;
+    use crate::shown;
+
+    #[test]
+    fn it_is_found_in_a_corefile_that_breaks_it_and_not_in_that_of_installers() {
+        let broken = Fixture::healthy().corefile(" in-addr.arpa ip6.arpa {\n       pods", " {\n       pods");
+        shown::finds(&CHECK, &broken.observe());
+        shown::passes(&CHECK, &Fixture::healthy().observe());
+    }
+
+    #[test]
+    fn a_corefile_that_was_not_read_is_a_gap() {
+        shown::cannot_tell(&CHECK, &Fixture::healthy().corefile_unseen().observe());
+    }
+}
