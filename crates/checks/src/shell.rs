@@ -23,6 +23,24 @@ pub(crate) fn on_node(node: &str, commands: &[&str]) -> String {
     )
 }
 
+/// What a pod logged of late: as much of it as is read of logs.
+pub(crate) fn recent_log(namespace: &str, pod: &str) -> String {
+    format!(
+        "kubectl logs {} -n {} --since=15m --tail=300",
+        word(pod),
+        word(namespace)
+    )
+}
+
+/// The resolver's file of a pod, as the pod itself sees it.
+pub(crate) fn resolv_conf_of(namespace: &str, pod: &str) -> String {
+    format!(
+        "kubectl exec {} -n {} -- cat /etc/resolv.conf",
+        word(pod),
+        word(namespace)
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,6 +8,7 @@ mod backends;
 mod body;
 mod client;
 mod cluster;
+mod condition;
 mod connection;
 mod credentials;
 mod dns;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use observation::{Condition, Node, Taint};
+use observation::{Node, Taint};
 use report::Observed;
 use serde::Deserialize;
 
 use crate::cluster::Cluster;
+use crate::condition::ConditionObject;
 use crate::list::ListQuery;
 
 /// A node, and what helps to place a probe on it.
@@ -98,19 +99,6 @@ struct Status {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ConditionObject {
-    #[serde(rename = "type")]
-    kind: String,
-    status: String,
-    #[serde(default)]
-    reason: String,
-    #[serde(default)]
-    message: String,
-    last_transition_time: Option<String>,
-}
-
-#[derive(Deserialize)]
 struct Address {
     #[serde(rename = "type")]
     kind: String,
@@ -160,12 +148,7 @@ impl From<NodeObject> for NodeRead {
                 .collect()
         };
         let node = Node {
-            ready: ready.map(|condition| Condition {
-                status: condition.status,
-                reason: condition.reason,
-                message: condition.message,
-                since: condition.last_transition_time,
-            }),
+            ready: ready.map(Into::into),
             taints: spec
                 .taints
                 .into_iter()

@@ -3,6 +3,8 @@
 use observation::{Ended, Waiting};
 use serde::Deserialize;
 
+use crate::condition::ConditionObject;
+
 // In the API an absent list or string of these is an empty one: the server leaves out what is empty.
 
 #[derive(Default, Deserialize)]
@@ -11,21 +13,10 @@ pub(crate) struct PodState {
     phase: String,
     reason: Option<String>,
     message: Option<String>,
-    conditions: Vec<Condition>,
+    conditions: Vec<ConditionObject>,
     container_statuses: Vec<ContainerStatus>,
     #[serde(rename = "podIPs")]
     pod_ips: Vec<PodIp>,
-}
-
-#[derive(Deserialize)]
-struct Condition {
-    #[serde(rename = "type")]
-    kind: String,
-    status: String,
-    #[serde(default)]
-    reason: String,
-    #[serde(default)]
-    message: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -89,9 +80,7 @@ impl PodState {
 
     /// Whether the condition `Ready` is `True`.
     pub(crate) fn is_ready(&self) -> bool {
-        self.conditions
-            .iter()
-            .any(|it| it.kind == "Ready" && it.status == "True")
+        self.conditions.iter().any(|it| it.kind == "Ready" && it.holds())
     }
 
     /// How often this container was started anew.

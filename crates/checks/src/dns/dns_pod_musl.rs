@@ -7,7 +7,7 @@ use report::{Evidence, Finding, Gap, GapReason, Observed, Severity};
 use super::resolv::{ResolvConf, unread_kubelets};
 use super::{Scene, gap, over};
 use crate::check::{Check, Judgement, Need};
-use crate::shell::word;
+use crate::shell::{resolv_conf_of, word};
 use crate::view::View;
 
 /// A resolv.conf that musl makes something else of than glibc: names that it does not search for, and servers that it asks all at once.
@@ -209,14 +209,7 @@ fn finding(asker: &DnsAsker, risk: &Risk, library: &Evidence) -> Finding {
         risk.severity,
         subject.clone(),
         format!("{subject}{of} has musl, which {}", risk.what),
-        Evidence::command(
-            risk.fact.clone(),
-            format!(
-                "kubectl exec {} -n {} -- cat /etc/resolv.conf",
-                word(&asker.name),
-                word(&asker.namespace)
-            ),
-        ),
+        Evidence::command(risk.fact.clone(), resolv_conf_of(&asker.namespace, &asker.name)),
     );
     finding.evidence.push(library.clone());
     finding.hint = Some(risk.hint.to_owned());

@@ -3,7 +3,7 @@ use report::{Evidence, Finding, Severity};
 use super::over;
 use super::resolv::{ResolvConf, asked};
 use crate::check::{Check, Judgement, Need};
-use crate::shell::word;
+use crate::shell::resolv_conf_of;
 use crate::view::View;
 
 /// How many queries one lookup costs, by the search list and `ndots` of the pod that was asked about.
@@ -44,11 +44,7 @@ fn judge(view: &View<'_>) -> Judgement {
                     conf.searches.join(" "),
                     conf.options.join(" ")
                 ),
-                format!(
-                    "kubectl exec {} -n {} -- cat /etc/resolv.conf",
-                    word(&asker.name),
-                    word(&asker.namespace)
-                ),
+                resolv_conf_of(&asker.namespace, &asker.name),
             ),
         );
         finding.hint = Some(

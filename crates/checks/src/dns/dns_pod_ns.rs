@@ -7,7 +7,7 @@ use report::{Evidence, Finding, Severity};
 use super::resolv::{ResolvConf, asked};
 use super::{OWN_NAMES, Scene, gap, ids, over};
 use crate::check::{Check, Judgement, Need};
-use crate::shell::word;
+use crate::shell::{resolv_conf_of, word};
 use crate::view::View;
 
 /// The pod that was asked about has `ClusterFirst` and asks somebody else.
@@ -69,11 +69,7 @@ fn judge(view: &View<'_>) -> Judgement {
             Evidence::command(
                 format!("{by} {whom}; the DNS Service has {}", known.join(", ")),
                 if files.is_some() {
-                    format!(
-                        "kubectl exec {} -n {} -- cat /etc/resolv.conf",
-                        word(&asker.name),
-                        word(&asker.namespace)
-                    )
+                    resolv_conf_of(&asker.namespace, &asker.name)
                 } else {
                     format!(
                         "kubectl get --raw /api/v1/nodes/{}/proxy/configz",

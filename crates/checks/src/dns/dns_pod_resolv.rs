@@ -4,7 +4,7 @@ use report::{Evidence, Finding, Gap, GapReason, Observed, Severity};
 use super::resolv::{ResolvConf, asked};
 use super::{OWN_NAMES, ids, over};
 use crate::check::{Check, Judgement, Need};
-use crate::shell::word;
+use crate::shell::resolv_conf_of;
 use crate::view::View;
 
 /// The resolv.conf that the pod which was asked about really has, against what its settings and its kubelet's make of it.
@@ -44,11 +44,7 @@ fn judge(view: &View<'_>) -> Judgement {
         }
         let has = resolv::ResolvConf::parse(text);
         let subject = asker.subject();
-        let command = format!(
-            "kubectl exec {} -n {} -- cat /etc/resolv.conf",
-            word(&asker.name),
-            word(&asker.namespace)
-        );
+        let command = resolv_conf_of(&asker.namespace, &asker.name);
         let told = |severity, what: &str, has: String, wanted: String| {
             let mut finding = Finding::new(
                 CHECK.id,

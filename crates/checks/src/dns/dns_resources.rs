@@ -4,7 +4,7 @@ use report::{Evidence, Finding, Gap, GapReason, Observed, Severity};
 use super::quantity::bytes;
 use super::{NOT_READY, OUTSIDE, OWN_NAMES, SILENT, Scene, count, gap, ids, over};
 use crate::check::{Check, Judgement, Need};
-use crate::shell::word;
+use crate::shell::{recent_log, word};
 use crate::view::View;
 
 /// DNS pods that were ended for their memory or come near their limit, have to stop for their CPU limit, or answer themselves late.
@@ -19,6 +19,9 @@ pub(crate) static CHECK: Check = Check {
 const RECENT_SECONDS: i64 = 24 * 60 * 60;
 /// What kubelets count is some seconds old: of a pod that has just started there may be nothing yet.
 const COUNTED_SECONDS: i64 = 60;
+/// CoreDNS' own arithmetic for its plugin `kubernetes`.
+const MORE_MEMORY: &str =
+    "raise the limit, by 30 MB and 1 MB for each thousand pods and Services (more with `pods verified`)";
 /// Of fewer periods (100 ms each) no share is told.
 const LEAST_PERIODS: u64 = 50;
 
@@ -39,10 +42,10 @@ fn judge(view: &View<'_>) -> Judgement {
                 .flat_map(|pod| {
                     let late = late(pod);
                     let killed = killed(scene, pod);
-                    let is_killed = killed.is_some();
-                    let throttled = throttled(view, scene, pod);
+                    let full = full(scene, pod).filter(|_| killed.is_none());
+                    let throttled = throttled(view, scene, pod, late.as_ref());
                     let late = late.filter(|_| throttled.is_none());
-                    [killed, throttled, full(scene, pod).filter(|_| !is_killed), late]
+                    [killed, throttled, full, late]
                 })
                 .flatten()
                 .collect(),
@@ -77,10 +80,7 @@ fn killed(scene: &Scene<'_>, pod: &DnsPod) -> Option<Finding> {
             ),
         ),
     );
-    finding.hint = Some(
-        "raise the limit, by 30 MB and 1 MB for each thousand pods and Services (more with `pods verified`)"
-            .to_owned(),
-    );
+    finding.hint = Some(MORE_MEMORY.to_owned());
     finding.explains = vec!["dns-crash".to_owned()];
     Some(finding)
 }
@@ -92,6 +92,15 @@ fn controller<'a>(scene: &Scene<'a>, pod: &DnsPod) -> Option<&'a DnsController> 
 
 fn used(pod: &DnsPod) -> Option<&DnsUsage> {
     pod.usage.as_ref()?.seen()
+}
+
+/// Shows what its kubelet counts of it under such names.
+fn counted_by_kubelet(pod: &DnsPod, names: &str) -> String {
+    format!(
+        "kubectl get --raw /api/v1/nodes/{}/proxy/metrics/cadvisor | grep -F {} | grep {names}",
+        word(pod.node.as_deref().unwrap_or_default()),
+        word(&format!("pod=\"{}\"", pod.name))
+    )
 }
 
 /// What its kubelet should count and does not.
@@ -120,7 +129,7 @@ fn uncounted(scene: &Scene<'_>, pod: &DnsPod) -> Option<Gap> {
 }
 
 /// The CPU limit makes it stop in more than a tenth of the periods in which it ran. An error where names suffer.
-fn throttled(view: &View<'_>, scene: &Scene<'_>, pod: &DnsPod) -> Option<Finding> {
+fn throttled(view: &View<'_>, scene: &Scene<'_>, pod: &DnsPod, late: Option<&Finding>) -> Option<Finding> {
     let used = used(pod)?;
     let (periods, throttled) = (used.periods?, used.throttled?);
     if periods < LEAST_PERIODS || throttled * 10 <= periods {
@@ -128,11 +137,11 @@ fn throttled(view: &View<'_>, scene: &Scene<'_>, pod: &DnsPod) -> Option<Finding
     }
     let limit = controller(scene, pod).and_then(|it| it.container.cpu_limit.as_deref());
     let limit = limit.map_or(String::new(), |limit| format!(" of {limit}"));
-    let late = late(pod);
     let lost = lost(view, pod);
     let suffers = late.is_some() || lost.is_some() || !pod.ready;
     let subject = pod.subject();
     let so = if suffers { ", and names suffer" } else { "" };
+    let share = if throttled * 2 >= periods { "most" } else { "some" };
     let (name, namespace) = (word(&pod.name), word(&pod.namespace));
     let mut finding = Finding::new(
         CHECK.id,
@@ -142,28 +151,17 @@ fn throttled(view: &View<'_>, scene: &Scene<'_>, pod: &DnsPod) -> Option<Finding
             Severity::Warning
         },
         subject.clone(),
-        format!("{subject} has to stop for its CPU limit{limit} most of the time that it works{so}").replace(
-            "most of",
-            if throttled * 2 >= periods {
-                "most of"
-            } else {
-                "some of"
-            },
-        ),
+        format!("{subject} has to stop for its CPU limit{limit} {share} of the time that it works{so}"),
         Evidence::command(
             format!(
                 "it was stopped in {throttled} of the {periods} periods in which it ran since it started"
             ),
-            format!(
-                "kubectl get --raw /api/v1/nodes/{}/proxy/metrics/cadvisor | grep -F {} | grep cfs_",
-                word(pod.node.as_deref().unwrap_or_default()),
-                word(&format!("pod=\"{}\"", pod.name))
-            ),
+            counted_by_kubelet(pod, "cfs_"),
         ),
     );
     finding
         .evidence
-        .extend(late.into_iter().flat_map(|late| late.evidence));
+        .extend(late.into_iter().flat_map(|late| late.evidence.clone()));
     finding.evidence.extend(lost);
     if !pod.ready {
         finding.evidence.push(Evidence::command(
@@ -225,17 +223,10 @@ fn full(scene: &Scene<'_>, pod: &DnsPod) -> Option<Finding> {
         ),
         Evidence::command(
             format!("its working set is {memory} bytes"),
-            format!(
-                "kubectl get --raw /api/v1/nodes/{}/proxy/metrics/cadvisor | grep -F {} | grep working_set",
-                word(pod.node.as_deref().unwrap_or_default()),
-                word(&format!("pod=\"{}\"", pod.name))
-            ),
+            counted_by_kubelet(pod, "working_set"),
         ),
     );
-    finding.hint = Some(
-        "raise the limit, by 30 MB and 1 MB for each thousand pods and Services (more with `pods verified`)"
-            .to_owned(),
-    );
+    finding.hint = Some(MORE_MEMORY.to_owned());
     Some(finding)
 }
 
@@ -260,11 +251,7 @@ fn late(pod: &DnsPod) -> Option<Finding> {
                 "{} of its log say that a request to itself failed or took more than a second",
                 count(late, "line")
             ),
-            format!(
-                "kubectl logs {} -n {} --since=15m --tail=300",
-                word(&pod.name),
-                word(&pod.namespace)
-            ),
+            recent_log(&pod.namespace, &pod.name),
         ),
     );
     finding.hint = Some("raise its CPU limit, add replicas, or use a node-local cache".to_owned());

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use observation::{AskedCaller, ReferenceGrant, RouteCondition, ServiceCaller};
 use serde::Deserialize;
 
+use crate::condition::ConditionObject;
+
 /// The group of the Gateway API.
 pub(super) const GATEWAY: &str = "gateway.networking.k8s.io";
 
@@ -173,17 +175,6 @@ struct ParentStatus {
     parent_ref: ParentReference,
     #[serde(default)]
     conditions: Vec<ConditionObject>,
-}
-
-#[derive(Deserialize)]
-struct ConditionObject {
-    #[serde(rename = "type")]
-    kind: String,
-    status: String,
-    #[serde(default)]
-    reason: String,
-    #[serde(default)]
-    message: String,
 }
 
 impl RouteItem {

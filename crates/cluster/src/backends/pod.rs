@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use observation::{BackendContainer, BackendPod, PolicyPort};
 use serde::Deserialize;
 
+use crate::condition::ConditionObject;
+
 // In the API an absent list, map or string of these is an empty one: the server leaves out what is empty.
 
 #[derive(Deserialize)]
@@ -82,7 +84,7 @@ struct Status {
     phase: String,
     #[serde(rename = "podIPs")]
     pod_ips: Vec<PodIp>,
-    conditions: Vec<Condition>,
+    conditions: Vec<ConditionObject>,
     container_statuses: Vec<ContainerStatus>,
     init_container_statuses: Vec<ContainerStatus>,
 }
@@ -90,15 +92,6 @@ struct Status {
 #[derive(Deserialize)]
 struct PodIp {
     ip: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Condition {
-    #[serde(rename = "type")]
-    kind: String,
-    status: String,
-    last_transition_time: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -135,7 +128,7 @@ impl From<PodItem> for BackendPod {
         let pending_gates = spec
             .readiness_gates
             .iter()
-            .filter(|gate| condition(&gate.condition_type).is_none_or(|it| it.status != "True"))
+            .filter(|gate| condition(&gate.condition_type).is_none_or(|it| !it.holds()))
             .map(|gate| gate.condition_type.clone())
             .collect();
         let statuses = status
@@ -177,7 +170,7 @@ impl From<PodItem> for BackendPod {
                 .collect(),
             node: spec.node_name,
             host_network: spec.host_network,
-            ready: ready.is_some_and(|it| it.status == "True"),
+            ready: ready.is_some_and(ConditionObject::holds),
             ready_since: ready.and_then(|it| it.last_transition_time.clone()),
             pending_gates,
             containers,

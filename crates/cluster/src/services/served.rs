@@ -1,9 +1,10 @@
 //! What of the control plane is served by Services: webhooks and APIServices, as the API writes them.
 
-use observation::{ApiService, Condition, ServiceReference, Webhook};
+use observation::{ApiService, ServiceReference, Webhook};
 use serde::Deserialize;
 
 use super::Metadata;
+use crate::condition::ConditionObject;
 
 #[derive(Deserialize)]
 pub(super) struct WebhookConfiguration {
@@ -81,19 +82,6 @@ struct ApiServiceStatus {
     conditions: Vec<ConditionObject>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ConditionObject {
-    #[serde(rename = "type")]
-    kind: String,
-    status: String,
-    #[serde(default)]
-    reason: String,
-    #[serde(default)]
-    message: String,
-    last_transition_time: Option<String>,
-}
-
 impl ApiServiceObject {
     pub(super) fn into_served(self) -> Option<ApiService> {
         let service = self.spec.service?;
@@ -102,12 +90,7 @@ impl ApiServiceObject {
         Some(ApiService {
             name: self.metadata.name,
             service: service.into(),
-            available: available.map(|condition| Condition {
-                status: condition.status,
-                reason: condition.reason,
-                message: condition.message,
-                since: condition.last_transition_time,
-            }),
+            available: available.map(Into::into),
         })
     }
 }

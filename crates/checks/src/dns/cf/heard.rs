@@ -9,7 +9,7 @@ use report::Evidence;
 use crate::dns::count;
 use crate::dns::log::failures_of;
 use crate::dns::scene::Scene;
-use crate::shell::word;
+use crate::shell::recent_log;
 use crate::view::View;
 
 /// Whether it answered when it was asked; `None` where it was not.
@@ -46,11 +46,7 @@ pub(super) fn logged(scene: &Scene<'_>, upstream: IpAddr) -> Vec<Evidence> {
                     pod.subject(),
                     count(failures, "failure")
                 ),
-                format!(
-                    "kubectl logs {} -n {} --since=15m --tail=300",
-                    word(&pod.name),
-                    word(&pod.namespace)
-                ),
+                recent_log(&pod.namespace, &pod.name),
             )
         })
         .collect()
