@@ -36,7 +36,7 @@ impl ProbeRun {
         };
         let api = self.pods();
         let pod = within(REQUEST, api.get(&probe.name)).await.ok()?;
-        let name = names::pod_name(&self.tool, &plan.run, node, Role::Brief, self.next_brief());
+        let name = names::pod_name(self.tool(), &plan.run, node, Role::Brief, self.next_brief());
         let copy = copy(&pod, &name, node, plan)?;
         within(REQUEST, api.create(&PostParams::default(), &copy))
             .await

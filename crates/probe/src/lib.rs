@@ -19,6 +19,7 @@ mod error;
 mod evidence;
 mod exec;
 mod follow;
+mod gate;
 mod image;
 mod kubelet;
 mod leftovers;
@@ -45,6 +46,7 @@ pub use error::ProbeError;
 pub use evidence::kube_proxy::ProxyAddresses;
 pub use evidence::tracked::{TrackedOnce, TrackedWanted};
 pub use exec::Executed;
+pub use gate::{Gate, Opener};
 pub use leftovers::{
     Action, CleanupOptions, CleanupReport, FoundRun, Leftover, LeftoverKind, cleanup, find_runs,
 };
@@ -53,7 +55,7 @@ pub use options::{
     HOST_ROOT, NodeImage, NodeTarget, ParseTolerationError, ProbeOptions, Resources, Tier, Toleration,
 };
 pub use owner::Life;
-pub use prepared::{Prepared, prepare};
+pub use prepared::{Launched, Prepared, prepare};
 pub use progress::Progress;
 pub use removal::Removal;
-pub use run::{Finished, ProbeRun, with_prepared, with_probes};
+pub use run::{Finished, ProbeRun, with_launched, with_probes, with_probes_first};

@@ -1,7 +1,7 @@
 //! A place for the pods of a run, before there are any.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use cluster::Cluster;
@@ -10,12 +10,13 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
-use observation::Place;
+use observation::{Place, Placement};
 use report::Gap;
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::Architecture;
 use crate::exec::Streamed;
+use crate::gate::Gate;
 use crate::names;
 use crate::options::{NodeTarget, ProbeOptions};
 use crate::owner::{self, Owner};
@@ -24,7 +25,7 @@ use crate::pod::Run;
 use crate::progress::Progress;
 use crate::removal::{self, Removal};
 use crate::site::Site;
-use crate::start::Wanted;
+use crate::start::{self, Wait, Wanted};
 
 /// How often a run says that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -58,18 +59,114 @@ impl std::fmt::Debug for Prepared {
 }
 
 impl Prepared {
-    /// Waits for something, and says meanwhile that the run lives.
-    pub async fn until<T>(&self, it: impl Future<Output = T>) -> T {
-        tokio::select! {
-            biased;
-            value = it => value,
-            never = heartbeat(&self.site) => match never {},
-        }
+    /// Starts the pods, on each node as soon as `gate` lets them. Returns early when `cancel` is cancelled.
+    pub async fn start(self, gate: Gate, cancel: &CancellationToken, progress: &dyn Progress) -> Launched {
+        self.start_telling(Wait { gate, told: None }, cancel, progress)
+            .await
     }
 
-    /// Takes it away again, unused.
+    pub(crate) async fn start_telling(
+        self,
+        waiting: Wait,
+        cancel: &CancellationToken,
+        progress: &dyn Progress,
+    ) -> Launched {
+        let Self {
+            access,
+            mut site,
+            ready,
+            took,
+        } = self;
+        let began = Instant::now();
+        let placement = match ready {
+            Ok(ready) => Ok(place(&mut site, ready, waiting, cancel, progress).await),
+            Err(gap) => Err(gap),
+        };
+        Launched {
+            access,
+            site,
+            placement,
+            took: took + began.elapsed(),
+        }
+    }
+}
+
+/// Probe pods that were started, as far as they could be. They have to be removed: by a run, or as they are.
+#[must_use = "what was made has to be removed"]
+pub struct Launched {
+    pub(crate) access: Access,
+    pub(crate) site: Site,
+    /// What became of each node, or why there was no place for any pod.
+    pub(crate) placement: Result<Placement, Gap>,
+    /// How long it took, with what was waited for.
+    pub(crate) took: Duration,
+}
+
+impl std::fmt::Debug for Launched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Launched")
+            .field("run", &self.site.run.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Launched {
+    /// Waits for something, and says meanwhile that the run lives.
+    pub async fn until<T>(&self, it: impl Future<Output = T>) -> T {
+        alive(&self.site, it).await
+    }
+
+    /// Takes them away again, unused.
     pub async fn remove(self) -> Removal {
         removal::remove(&self.site).await
+    }
+}
+
+async fn alive<T>(site: &Site, it: impl Future<Output = T>) -> T {
+    tokio::select! {
+        biased;
+        value = it => value,
+        never = heartbeat(site) => match never {},
+    }
+}
+
+async fn place(
+    site: &mut Site,
+    ready: Waiting,
+    waiting: Wait,
+    cancel: &CancellationToken,
+    progress: &dyn Progress,
+) -> Placement {
+    let Waiting {
+        wanted,
+        others: mut nodes,
+        owner,
+    } = ready;
+    if let Some(owner) = owner {
+        let both = async {
+            tokio::join!(
+                start::start(site, &owner, &wanted, waiting, cancel, progress),
+                site.policies(cancel)
+            )
+        };
+        let (mut started, policies) = alive(site, Box::pin(both)).await;
+        site.notes.extend(policies);
+        site.notes.append(&mut started.notes);
+        let ready = started.ready.into_iter();
+        nodes.extend(ready.map(|(node, pod)| (node, Place::Ready(pod))));
+        let failed = started.failed.into_iter();
+        nodes.extend(failed.map(|(node, gap)| (node, Place::Failed(gap))));
+    }
+    placement(site, nodes)
+}
+
+pub(crate) fn placement(site: &Site, nodes: BTreeMap<String, Place>) -> Placement {
+    Placement {
+        run: site.run.id.clone(),
+        namespace: site.run.namespace.clone(),
+        own_namespace: site.own_namespace.clone(),
+        nodes,
+        notes: site.notes.clone(),
     }
 }
 
@@ -129,6 +226,7 @@ fn access(cluster: &Cluster) -> Access {
         client: cluster.client(),
         namespace: cluster.namespace().to_owned(),
         streamed: Arc::default(),
+        silent: Arc::default(),
     }
 }
 
@@ -139,6 +237,8 @@ pub(crate) struct Access {
     pub(crate) namespace: String,
     /// Counts what goes over execs.
     pub(crate) streamed: Arc<Streamed>,
+    /// Nodes that nobody got through to, and the gap that it left: each further try would take as long.
+    pub(crate) silent: Arc<Mutex<BTreeMap<String, Gap>>>,
 }
 
 /// Says on the run's ConfigMap that the run lives, for as long as it is polled. One that cannot be written is no harm:

@@ -8,24 +8,28 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use cluster::Cluster;
+use futures::StreamExt as _;
 use futures::future::join_all;
+use futures::stream::FuturesUnordered;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, Client};
 use netprobe::{Plan, ReadPlan};
-use observation::{Place, Placement};
+use observation::{Place, Placement, ProbePod};
 use report::{Gap, GapReason, Observed};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::ProbeError;
 use crate::exec::{self, Executed, Streamed};
+use crate::gate::Gate;
 use crate::options::{NodeTarget, ProbeOptions};
 #[cfg(test)]
 use crate::prepared::prepare_at;
-use crate::prepared::{Access, Prepared, Waiting, heartbeat, prepare};
+use crate::prepared::{Access, Launched, Prepared, heartbeat, placement, prepare};
 use crate::progress::Progress;
 use crate::removal::{self, Removal};
 use crate::site::Site;
-use crate::start;
+use crate::start::Wait;
 
 /// Execs under way at once.
 const EXECUTING: usize = 64;
@@ -39,23 +43,27 @@ pub struct Finished<T> {
     pub placement: Placement,
     /// What became of the run's objects.
     pub removal: Removal,
-    /// How long it took until all pods were Ready or given up.
+    /// How long it took until all pods were Ready or given up, with what was waited for.
     pub start_took: Duration,
     /// How long the removal took.
     pub removal_took: Duration,
 }
 
-/// Probe pods that run. Borrowed by the work, and gone after it.
+/// Probe pods that run. Lent to the work, and gone after it; one that is kept for longer gets no answers any more.
+#[derive(Clone)]
 pub struct ProbeRun {
-    client: Client,
     placement: Placement,
+    shared: Arc<Shared>,
+}
+
+/// What is the same whichever pods are meant.
+struct Shared {
+    client: Client,
     ports: (u16, u16),
     executing: tokio::sync::Semaphore,
     streamed: Arc<Streamed>,
-    /// As [`ProbeOptions::tool`].
-    pub(crate) tool: String,
-    /// Nodes that nobody got through to, and the gap that it left: each further try would take as long.
-    silent: Mutex<BTreeMap<String, Gap>>,
+    tool: String,
+    silent: Arc<Mutex<BTreeMap<String, Gap>>>,
     briefs: AtomicU32,
 }
 
@@ -68,6 +76,30 @@ impl std::fmt::Debug for ProbeRun {
 }
 
 impl ProbeRun {
+    fn new(access: &Access, site: &Site, placement: Placement) -> Self {
+        let options = &site.options;
+        let shared = Shared {
+            client: access.client.clone(),
+            ports: (options.tcp_port, options.udp_port),
+            executing: tokio::sync::Semaphore::new(EXECUTING),
+            streamed: Arc::clone(&access.streamed),
+            tool: options.tool.clone(),
+            silent: Arc::clone(&access.silent),
+            briefs: AtomicU32::new(0),
+        };
+        Self {
+            placement,
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// The same, where only this pod is ready yet.
+    fn with_only(&self, node: &str, pod: ProbePod) -> Self {
+        let mut only = self.clone();
+        only.placement.nodes = BTreeMap::from([(node.to_owned(), Place::Ready(pod))]);
+        only
+    }
+
     /// What became of each node that was asked for.
     pub fn placement(&self) -> &Placement {
         &self.placement
@@ -75,7 +107,7 @@ impl ProbeRun {
 
     /// Where the agents listen, over TCP and over UDP.
     pub fn ports(&self) -> (u16, u16) {
-        self.ports
+        self.shared.ports
     }
 
     /// Asks something of every node with a pod that runs, of all at the same time.
@@ -148,7 +180,7 @@ impl ProbeRun {
             }
         };
         // Never closed.
-        let _permit = self.executing.acquire().await;
+        let _permit = self.shared.executing.acquire().await;
         let place = exec::Place {
             api: self.pods(),
             namespace: &self.placement.namespace,
@@ -157,7 +189,7 @@ impl ProbeRun {
             run: &self.placement.run,
             command,
             inside,
-            streamed: &self.streamed,
+            streamed: &self.shared.streamed,
         };
         let executed = exec::execute(&place, &encoded, Duration::from_millis(deadline_ms)).await;
         if executed.is_silent
@@ -169,17 +201,22 @@ impl ProbeRun {
     }
 
     fn silent(&self) -> MutexGuard<'_, BTreeMap<String, Gap>> {
-        self.silent.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.silent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The pods of the run's namespace.
     pub(crate) fn pods(&self) -> Api<Pod> {
-        Api::namespaced(self.client.clone(), &self.placement.namespace)
+        Api::namespaced(self.shared.client.clone(), &self.placement.namespace)
+    }
+
+    /// As [`ProbeOptions::tool`].
+    pub(crate) fn tool(&self) -> &str {
+        &self.shared.tool
     }
 
     /// A number for the next pod that tells something briefly, so that no two have the same name.
     pub(crate) fn next_brief(&self) -> u32 {
-        self.briefs.fetch_add(1, Ordering::Relaxed)
+        self.shared.briefs.fetch_add(1, Ordering::Relaxed)
     }
 }
 
@@ -200,27 +237,92 @@ pub async fn with_probes<T>(
     work: impl AsyncFnOnce(&ProbeRun) -> T,
 ) -> Result<Finished<T>, ProbeError> {
     let prepared = prepare(cluster, options, targets, cancel, progress).await;
-    with_prepared(cluster, prepared, cancel, progress, work).await
+    let launched = prepared.start(Gate::open(), cancel, progress).await;
+    with_launched(cluster, launched, cancel, progress, work).await
 }
 
-/// As [`with_probes`], in a place that is there already.
+/// As [`with_probes`], with pods that were started already.
 ///
 /// # Errors
 /// As [`with_probes`].
-pub async fn with_prepared<T>(
+pub async fn with_launched<T>(
     cluster: &Cluster,
-    prepared: Prepared,
+    launched: Launched,
     cancel: &CancellationToken,
     progress: &dyn Progress,
     work: impl AsyncFnOnce(&ProbeRun) -> T,
 ) -> Result<Finished<T>, ProbeError> {
-    let streamed = Arc::clone(&prepared.access.streamed);
-    let finished = run_in(prepared, cancel, progress, work).await;
+    let streamed = Arc::clone(&launched.access.streamed);
+    let finished = run_in(launched, cancel, progress, work).await;
     cluster.count_stream(
         streamed.received.load(Ordering::Relaxed),
         streamed.sent.load(Ordering::Relaxed),
     );
     finished
+}
+
+/// As [`with_probes`], and does something `first` with each pod as soon as it is ready, while others may still be starting. `work`
+/// begins when that is done too, and has what came of it by the nodes' names; those without a pod are absent.
+///
+/// # Errors
+/// As [`with_probes`].
+pub async fn with_probes_first<F, T>(
+    cluster: &Cluster,
+    options: &ProbeOptions,
+    targets: &[NodeTarget],
+    cancel: &CancellationToken,
+    progress: &dyn Progress,
+    first: impl AsyncFn(&ProbeRun, &str) -> F,
+    work: impl AsyncFnOnce(&ProbeRun, BTreeMap<String, F>) -> T,
+) -> Result<Finished<T>, ProbeError> {
+    let prepared = prepare(cluster, options, targets, cancel, progress).await;
+    let (launched, done) = begin(prepared, cancel, progress, first).await;
+    with_launched(cluster, launched, cancel, progress, async |run| {
+        work(run, done).await
+    })
+    .await
+}
+
+/// Starts the pods and does something with each as soon as it is ready.
+pub(crate) async fn begin<F>(
+    prepared: Prepared,
+    cancel: &CancellationToken,
+    progress: &dyn Progress,
+    first: impl AsyncFn(&ProbeRun, &str) -> F,
+) -> (Launched, BTreeMap<String, F>) {
+    let (told, mut hears) = mpsc::unbounded_channel();
+    let nobody = placement(&prepared.site, BTreeMap::new());
+    let nobody = ProbeRun::new(&prepared.access, &prepared.site, nobody);
+    let first = &first;
+    let begin = async |node: String, pod: ProbePod| {
+        let only = nobody.with_only(&node, pod);
+        let value = first(&only, node.as_str()).await;
+        (node, value)
+    };
+    let doing = async {
+        let mut under_way = FuturesUnordered::new();
+        let mut done = BTreeMap::new();
+        let mut more = true;
+        while more || !under_way.is_empty() {
+            tokio::select! {
+                told = hears.recv(), if more => match told {
+                    Some((node, pod)) => under_way.push(begin(node, pod)),
+                    None => more = false,
+                },
+                Some((node, value)) = under_way.next() => {
+                    done.insert(node, value);
+                }
+                () = cancel.cancelled() => break,
+            }
+        }
+        done
+    };
+    let waiting = Wait {
+        gate: Gate::open(),
+        told: Some(told),
+    };
+    let starting = Box::pin(prepared.start_telling(waiting, cancel, progress));
+    tokio::join!(starting, doing)
 }
 
 #[cfg(test)]
@@ -233,43 +335,27 @@ pub(crate) async fn bracket<T>(
     work: impl AsyncFnOnce(&ProbeRun) -> T,
 ) -> Result<Finished<T>, ProbeError> {
     let prepared = prepare_at(access, options, targets, cancel, progress).await;
-    run_in(prepared, cancel, progress, work).await
+    let launched = prepared.start(Gate::open(), cancel, progress).await;
+    run_in(launched, cancel, progress, work).await
 }
 
 async fn run_in<T>(
-    prepared: Prepared,
+    launched: Launched,
     cancel: &CancellationToken,
     progress: &dyn Progress,
     work: impl AsyncFnOnce(&ProbeRun) -> T,
 ) -> Result<Finished<T>, ProbeError> {
-    let Prepared {
-        access: Access { client, streamed, .. },
-        mut site,
-        ready,
-        took,
-    } = prepared;
-    let began = Instant::now();
-    let started = match ready {
-        Ok(waiting) => Ok(start(&mut site, waiting, cancel, progress).await),
-        Err(gap) => Err(gap),
-    };
-    let start_took = took + began.elapsed();
-    let options = site.options.clone();
-    let result = match started {
+    let Launched {
+        access,
+        site,
+        placement,
+        took: start_took,
+    } = launched;
+    let result = match placement {
         Err(gap) => Err(Failure::NotPrepared(gap)),
         Ok(_) if cancel.is_cancelled() => Err(Failure::Cancelled),
         Ok(placement) => {
-            let executing = tokio::sync::Semaphore::new(EXECUTING);
-            let run = ProbeRun {
-                client,
-                placement,
-                ports: (options.tcp_port, options.udp_port),
-                executing,
-                streamed,
-                tool: options.tool.clone(),
-                silent: Mutex::default(),
-                briefs: AtomicU32::new(0),
-            };
+            let run = ProbeRun::new(&access, &site, placement);
             let value = tokio::select! {
                 biased;
                 () = cancel.cancelled() => Err(Failure::Cancelled),
@@ -280,7 +366,7 @@ async fn run_in<T>(
         }
     };
     let began = Instant::now();
-    let removal = if options.keep && !matches!(result, Err(Failure::NotPrepared(_))) {
+    let removal = if site.options.keep && !matches!(result, Err(Failure::NotPrepared(_))) {
         Removal::Kept {
             command: removal::command(&site),
         }
@@ -306,46 +392,4 @@ async fn run_in<T>(
 enum Failure {
     Cancelled,
     NotPrepared(Gap),
-}
-
-async fn start(
-    site: &mut Site,
-    waiting: Waiting,
-    cancel: &CancellationToken,
-    progress: &dyn Progress,
-) -> Placement {
-    let Waiting {
-        wanted,
-        others: mut nodes,
-        owner,
-    } = waiting;
-    let mut started = start::Started::default();
-    if let Some(owner) = owner {
-        let (pods, policies) = tokio::join!(
-            start::start(site, &owner, &wanted, cancel, progress),
-            site.policies(cancel)
-        );
-        started = pods;
-        site.notes.extend(policies);
-        site.notes.append(&mut started.notes);
-    }
-    nodes.extend(
-        started
-            .ready
-            .into_iter()
-            .map(|(node, pod)| (node, Place::Ready(pod))),
-    );
-    nodes.extend(
-        started
-            .failed
-            .into_iter()
-            .map(|(node, gap)| (node, Place::Failed(gap))),
-    );
-    Placement {
-        run: site.run.id.clone(),
-        namespace: site.run.namespace.clone(),
-        own_namespace: site.own_namespace.clone(),
-        nodes,
-        notes: site.notes.clone(),
-    }
 }

@@ -18,9 +18,10 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::event::{Event, Started, Wanted};
+pub(crate) use self::event::{Event, Started, Told, Wanted};
 use self::slot::{Ready, Slot, finish, slots, timed_out};
 use crate::follow;
+use crate::gate::Gate;
 use crate::kubelet;
 use crate::names::{self, Role};
 use crate::over::{self, Again, Over};
@@ -53,8 +54,17 @@ struct Starter<'a> {
     looks: JoinSet<()>,
     gate: Arc<Semaphore>,
     cancel: CancellationToken,
+    waiting: Wait,
     sysctl: bool,
     notes: Vec<String>,
+}
+
+/// What pods wait for, and who is told that they do not any more.
+pub(crate) struct Wait {
+    /// Where they may be started.
+    pub(crate) gate: Gate,
+    /// Hears of each probe pod as it becomes ready, before its twin may be.
+    pub(crate) told: Option<UnboundedSender<Told>>,
 }
 
 /// Starts the pods. Returns early when the token is cancelled, but never while a creation is under way.
@@ -62,6 +72,7 @@ pub(crate) async fn start(
     site: &Site,
     owner: &OwnerReference,
     wanted: &[Wanted],
+    waiting: Wait,
     cancel: &CancellationToken,
     progress: &dyn Progress,
 ) -> Started {
@@ -77,6 +88,7 @@ pub(crate) async fn start(
         looks: JoinSet::new(),
         gate: Arc::new(Semaphore::new(CREATING)),
         cancel: cancel.clone(),
+        waiting,
         sysctl: true,
         notes: Vec::new(),
     };
@@ -94,16 +106,13 @@ pub(crate) async fn start(
 
 impl Starter<'_> {
     async fn run(&mut self, heard: &mut mpsc::UnboundedReceiver<Event>, progress: &dyn Progress) {
-        let deadline = Instant::now() + self.site.options.start_timeout;
         let mut twins_until = None;
         let mut tick = tokio::time::interval(TICK);
         // A new namespace gets its service account a moment later: one pod finds out when, not all of them.
         let mut begun = !self.site.is_own();
-        let first = if begun { self.slots.len() } else { 1 };
-        for slot in 0..first.min(self.slots.len()) {
-            self.create(slot);
-        }
+        self.create_allowed(begun);
         let cancel = self.cancel.clone();
+        let mut gate = self.waiting.gate.clone();
         loop {
             progress.say(&self.progress());
             tokio::select! {
@@ -114,19 +123,36 @@ impl Starter<'_> {
                     self.hear(event);
                     if answered && !begun {
                         begun = true;
-                        for slot in 1..self.slots.len() {
-                            self.create(slot);
-                        }
+                        self.create_allowed(begun);
                     }
                 }
-                _ = tick.tick() => self.look(deadline),
+                () = gate.opened() => self.create_allowed(begun),
+                _ = tick.tick() => self.look(),
             }
             if self.pending(Role::Probe) == 0 {
-                let until = *twins_until.get_or_insert_with(|| deadline.min(Instant::now() + TWINS_LATER));
+                let later = TWINS_LATER.min(self.site.options.start_timeout);
+                let until = *twins_until.get_or_insert_with(|| Instant::now() + later);
                 if self.pending(Role::Twin) == 0 || Instant::now() >= until {
                     return;
                 }
             }
+        }
+    }
+
+    /// Creates what may be created by now; of all only one before it is known that pods can be.
+    fn create_allowed(&mut self, begun: bool) {
+        let none_yet = self.slots.iter().all(|slot| slot.asked.is_none());
+        let is_allowed =
+            |slot: &Slot| slot.asked.is_none() && self.waiting.gate.is_open(&self.wanted[slot.node].node);
+        let allowed = (0..self.slots.len()).filter(|&slot| is_allowed(&self.slots[slot]));
+        let most = match (begun, none_yet) {
+            (true, _) => usize::MAX,
+            (false, true) => 1,
+            (false, false) => 0,
+        };
+        for slot in allowed.take(most).collect::<Vec<_>>() {
+            self.slots[slot].until = Some(Instant::now() + self.site.options.start_timeout);
+            self.create(slot);
         }
     }
 
@@ -277,6 +303,11 @@ impl Starter<'_> {
             Standing::Ready { addresses } => {
                 let after = slot.asked.map_or(Duration::ZERO, |asked| asked.elapsed());
                 slot.end = Some(Ok(Ready { addresses, after }));
+                if let (Role::Probe, Some(told)) = (slot.role, &self.waiting.told) {
+                    let wanted = &self.wanted[slot.node];
+                    // Nobody listens once the run is cancelled.
+                    let _ = told.send((wanted.node.clone(), slot.pod(wanted)));
+                }
             }
             Standing::Waiting {
                 seen_by_kubelet,
@@ -369,14 +400,14 @@ impl Starter<'_> {
     }
 
     /// Looks at what hangs, and ends what has waited for too long.
-    fn look(&mut self, deadline: Instant) {
+    fn look(&mut self) {
         let now = Instant::now();
         for index in 0..self.slots.len() {
             let slot = &mut self.slots[index];
             if slot.end.is_some() || slot.role == Role::Twin {
                 continue;
             }
-            if now >= deadline {
+            if slot.until.is_some_and(|until| now >= until) {
                 let gap = timed_out(
                     &self.wanted[slot.node].node,
                     self.site.options.start_timeout,

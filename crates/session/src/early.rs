@@ -1,49 +1,74 @@
-//! A place for the pods of a run that is made while something else is still under way.
+//! Probe pods that are started while something else is still under way.
+
+use std::pin::pin;
 
 use cluster::Cluster;
-use probe::{NodeTarget, Prepared, ProbeOptions};
+use futures::future::{Either, select};
+use plugin::Spinner;
+use probe::{Gate, Launched, NodeTarget, ProbeOptions};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-/// Where the place can be asked for, once.
+/// Where they can be asked for, once.
 #[derive(Debug)]
 pub(crate) struct Early {
     options: ProbeOptions,
     targets: Vec<NodeTarget>,
-    wanted: oneshot::Sender<oneshot::Sender<Prepared>>,
+    wanted: oneshot::Sender<oneshot::Sender<Launched>>,
 }
 
 impl Early {
-    /// The place, when it is the one that is needed.
-    pub(crate) async fn take(self, options: &ProbeOptions, targets: &[NodeTarget]) -> Option<Prepared> {
+    /// The pods, when they are those that are needed.
+    pub(crate) async fn take(self, options: &ProbeOptions, targets: &[NodeTarget]) -> Option<Launched> {
         if self.options != *options || self.targets != targets {
             return None;
         }
-        let (reply, prepared) = oneshot::channel();
+        let (reply, launched) = oneshot::channel();
         self.wanted.send(reply).ok()?;
-        prepared.await.ok()
+        launched.await.ok()
     }
 }
 
-/// Where a place can be asked for, and what makes it, keeps it, and takes it away again when it is dropped unasked.
+/// Where pods can be asked for, and what starts them, each as soon as `gate` lets it, keeps them, and takes them away again when it is
+/// dropped unasked.
 pub(crate) fn early(
     cluster: Cluster,
     options: ProbeOptions,
     targets: Vec<NodeTarget>,
-    cancel: CancellationToken,
+    gate: Gate,
+    cancel: &CancellationToken,
+    spinner: Spinner,
 ) -> (Early, impl Future<Output = ()>) {
-    let (wanted, asked) = oneshot::channel::<oneshot::Sender<Prepared>>();
+    let (wanted, asked) = oneshot::channel::<oneshot::Sender<Launched>>();
     let early = Early {
         options: options.clone(),
         targets: targets.clone(),
         wanted,
     };
+    let unwanted = cancel.child_token();
     let making = async move {
-        // What is under way meanwhile says so itself.
-        let prepared = probe::prepare(&cluster, &options, &targets, &cancel, &()).await;
-        let unused = match prepared.until(asked).await {
-            Ok(reply) => reply.send(prepared).err(),
-            Err(_) => Some(prepared),
+        let asked = pin!(async {
+            let asked = asked.await;
+            if asked.is_err() {
+                unwanted.cancel();
+            }
+            asked
+        });
+        let starting = pin!(async {
+            // What is under way meanwhile says so itself.
+            let prepared = probe::prepare(&cluster, &options, &targets, &unwanted, &()).await;
+            prepared.start(gate, &unwanted, &spinner).await
+        });
+        let (launched, reply) = match select(starting, asked).await {
+            Either::Left((launched, asked)) => {
+                let reply = launched.until(asked).await;
+                (launched, reply)
+            }
+            Either::Right((reply, starting)) => (starting.await, reply),
+        };
+        let unused = match reply {
+            Ok(reply) => reply.send(launched).err(),
+            Err(_) => Some(launched),
         };
         if let Some(unused) = unused {
             plugin::report_removal(&unused.remove().await);

@@ -4,14 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cluster::Cluster;
 use futures::future::Either;
 use observation::{NodeEvidence, NodePod, NodeReads, NodeTier, Observation, Placement, PodNetworks};
 use plugin::Failure;
-use probe::{ProbeError, ProbeRun, Tier};
+use probe::{Gate, NodeTarget, ProbeError, ProbeRun, Tier};
 use report::{Gap, GapReason, Observed};
+use tokio::sync::{OnceCell, oneshot};
 
 use crate::args::NodeReading;
 use crate::early::early;
@@ -67,8 +68,10 @@ pub struct Around<'a> {
 }
 
 /// Reads the chosen nodes, does the work, and reads them again. The work is done whether or not they can be read; where
-/// they can, it may let the probes in the nodes' networks try something too. They are read again as soon as the work among probe pods is
-/// done, while those are removed.
+/// they can, it may let the probes in the nodes' networks try something too, until its work among probe pods is done
+/// ([`Session::with_pods`]): then nodes are read again and those probes are removed, while the others are.
+///
+/// A node's probe pods are started as soon as it was read, whatever others are about.
 ///
 /// # Errors
 /// Those of the work, and when the user stopped it.
@@ -94,72 +97,76 @@ pub async fn around<T>(
     let options = session.options.clone().on_host(tier);
     let (cluster, spinner) = (session.cluster.clone(), session.spinner.clone());
     let token = session.run.interrupt.token();
-    let pods = around.pods && tier == Tier::Privileged;
-    let names: Vec<String> = targets.iter().map(|target| target.name.clone()).collect();
-    let mut work = Some(work);
-    let (early, making) = match around.probes {
+    let (opener, gate) = Gate::closed();
+    let making = match around.probes {
         Some(choice) => {
-            let places = session.targets(choice)?;
-            let (early, making) = early(cluster.clone(), session.options.clone(), places, token.clone());
-            (Some(early), Either::Left(making))
+            let (options, places) = (session.options.clone(), session.targets(choice)?);
+            let (early, making) = early(cluster.clone(), options, places, gate, token, spinner.clone());
+            session.early = Some(early);
+            Either::Left(making)
         }
-        None => (None, Either::Right(std::future::ready(()))),
+        None => Either::Right(std::future::ready(())),
     };
-    session.early = early;
+    let pods = Pods::new(&cluster, around.pods && tier == Tier::Privileged, &targets);
     let worked = Arc::clone(&session.worked);
+    let (lend, borrowed) = oneshot::channel::<ProbeRun>();
     let reading = async {
-        let finished = probe::with_probes(&cluster, &options, &targets, token, &spinner, async |hosts| {
+        let first = async |hosts: &ProbeRun, node: &str| {
             spinner.say("reading the nodes' networks");
             let began = Instant::now();
-            let before = read_all(hosts, tier).await;
-            let networks = if pods {
-                Some(read_pods(&cluster, hosts, &names).await)
-            } else {
-                None
-            };
-            session.phases.push(phase("read nodes", began.elapsed()));
-            let work = work.take().expect("the work is done once");
-            let value = async {
-                let value = work(session, Some(hosts)).await;
-                worked.notify_one();
-                value
-            };
-            // While the pods of the work are being removed.
-            let after = async {
-                worked.notified().await;
-                read_all(hosts, tier).await
-            };
-            let (value, after) = tokio::join!(value, after);
-            (before, after, networks, value)
-        });
-        let finished = finished.await;
-        // Whoever did not need the place by now never will.
+            let before = hosts.read_node(node, tier).await;
+            let networks = pods.networks(hosts, node).await;
+            opener.open(node);
+            First {
+                before,
+                networks,
+                took: began.elapsed(),
+            }
+        };
+        let between = async |hosts: &ProbeRun, firsts: BTreeMap<String, First>| {
+            opener.open_all();
+            let listed = pods.lasting().await;
+            // Whoever does the work waits for it.
+            let _ = lend.send(hosts.clone());
+            worked.notified().await;
+            let after = read_all(hosts, tier).await;
+            (firsts, listed, after)
+        };
+        probe::with_probes_first(&cluster, &options, &targets, token, &spinner, first, between).await
+    };
+    let doing = async {
+        // Not sent where nothing could be prepared, and where the user stopped it: the work says so itself.
+        let hosts = borrowed.await.ok();
+        let value = work(session, hosts.as_ref()).await;
+        // Whoever did not need the pods by now never will.
         session.early = None;
+        session.worked.notify_one();
+        value
+    };
+    let reading = async {
+        let finished = Box::pin(reading).await;
+        opener.open_all();
         finished
     };
-    let (finished, ()) = tokio::join!(reading, making);
+    let (finished, value, ()) = tokio::join!(reading, Box::pin(doing), making);
     match finished {
         Ok(finished) => {
             plugin::report_removal(&finished.removal);
-            let (before, after, networks, value) = finished.value;
-            let mut evidence = evidence(&finished.placement, tier, before, after);
-            let (pods, networks) = networks.unzip();
-            for (node, networks) in networks.into_iter().flatten() {
-                if let Some(Observed::Seen(evidence)) = evidence.get_mut(&node) {
-                    evidence.pods = Some(networks);
-                }
-            }
+            let (firsts, pods, after) = finished.value;
+            let slowest = firsts.values().map(|first| first.took).max();
+            session
+                .phases
+                .push(phase("read nodes", slowest.unwrap_or_default()));
             let read = NodesRead {
                 reading: Observed::Seen(()),
-                evidence,
+                evidence: evidence(&finished.placement, tier, firsts, after),
                 pods,
             };
             Ok((read, value?))
         }
         Err(ProbeError::NotPrepared { gap, removal }) => {
             plugin::report_removal(&removal);
-            let work = work.take().expect("nothing was prepared, so nothing was done");
-            Ok((nothing(Observed::Unseen(gap)), work(session, None).await?))
+            Ok((nothing(Observed::Unseen(gap)), value?))
         }
         Err(error @ ProbeError::Cancelled { .. }) => {
             spinner.clear();
@@ -168,26 +175,55 @@ pub async fn around<T>(
     }
 }
 
+/// What one node showed before anything was started there in the pod network.
+struct First {
+    before: Observed<NodeReads>,
+    /// Where they were to be read.
+    networks: Option<Observed<PodNetworks>>,
+    took: Duration,
+}
+
 async fn read_all(hosts: &ProbeRun, tier: Tier) -> BTreeMap<String, Observed<NodeReads>> {
     hosts
         .on_each(async |node| hosts.read_node(node, tier).await)
         .await
 }
 
-/// The networks of the pods of all nodes, and the pods that were there all the while.
-async fn read_pods(
-    cluster: &Cluster,
-    hosts: &ProbeRun,
-    nodes: &[String],
-) -> (Observed<Vec<NodePod>>, BTreeMap<String, Observed<PodNetworks>>) {
-    let before = cluster.node_pods(nodes).await;
-    let networks = hosts.on_each(async |node| hosts.read_pods(node).await).await;
-    let after = cluster.node_pods(nodes).await;
-    let pods = match (before, after) {
-        (Observed::Seen(before), Observed::Seen(after)) => Observed::Seen(lasting(before, &after)),
-        (Observed::Unseen(gap), _) | (_, Observed::Unseen(gap)) => Observed::Unseen(gap),
-    };
-    (pods, networks)
+/// The pods of the nodes, where their networks are to be read.
+struct Pods<'a> {
+    cluster: &'a Cluster,
+    /// `None` where they are not.
+    nodes: Option<Vec<String>>,
+    /// As they were before the first of their networks was read.
+    listed: OnceCell<Observed<Vec<NodePod>>>,
+}
+
+impl<'a> Pods<'a> {
+    fn new(cluster: &'a Cluster, wanted: bool, targets: &[NodeTarget]) -> Self {
+        let names = || targets.iter().map(|target| target.name.clone()).collect();
+        Self {
+            cluster,
+            nodes: wanted.then(names),
+            listed: OnceCell::new(),
+        }
+    }
+
+    async fn networks(&self, hosts: &ProbeRun, node: &str) -> Option<Observed<PodNetworks>> {
+        let nodes = self.nodes.as_ref()?;
+        self.listed.get_or_init(|| self.cluster.node_pods(nodes)).await;
+        Some(hosts.read_pods(node).await)
+    }
+
+    /// Those that were there all the while.
+    async fn lasting(&self) -> Option<Observed<Vec<NodePod>>> {
+        let nodes = self.nodes.as_ref()?;
+        let after = self.cluster.node_pods(nodes).await;
+        let before = self.listed.get().cloned().unwrap_or_else(|| after.clone());
+        Some(match (before, after) {
+            (Observed::Seen(before), Observed::Seen(after)) => Observed::Seen(lasting(before, &after)),
+            (Observed::Unseen(gap), _) | (_, Observed::Unseen(gap)) => Observed::Unseen(gap),
+        })
+    }
 }
 
 /// Those of the first list that are in the second, with the same addresses.
@@ -204,7 +240,7 @@ fn lasting(before: Vec<NodePod>, after: &[NodePod]) -> Vec<NodePod> {
 fn evidence(
     placement: &Placement,
     tier: Tier,
-    mut before: BTreeMap<String, Observed<NodeReads>>,
+    mut firsts: BTreeMap<String, First>,
     mut after: BTreeMap<String, Observed<NodeReads>>,
 ) -> BTreeMap<String, Observed<NodeEvidence>> {
     let tier = match tier {
@@ -212,11 +248,12 @@ fn evidence(
         Tier::Pod | Tier::HostNetwork => NodeTier::HostNetwork,
     };
     placement.outcomes(|node| {
-        let evidence = before.remove(node)?.map(|before| NodeEvidence {
+        let first = firsts.remove(node)?;
+        let evidence = first.before.map(|before| NodeEvidence {
             tier,
             before,
             after: after.remove(node).and_then(|after| after.seen().cloned()),
-            pods: None,
+            pods: first.networks,
         });
         Some(evidence)
     })

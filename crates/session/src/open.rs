@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use cluster::{Cluster, ConnectionArgs, Identity, NodeRead};
 use observation::{Node, Observation, Phase, Place, Placement, ServerVersion, Stats};
 use plugin::{Failure, OutputArgs, Run, Spinner};
-use probe::{NodeTarget, ProbeError, ProbeOptions, ProbeRun, Tier};
+use probe::{Gate, NodeTarget, ProbeError, ProbeOptions, ProbeRun, Tier};
 use report::{Gap, GapReason, Observed};
 use tokio::sync::Notify;
 
@@ -32,7 +32,7 @@ pub struct Session<'a> {
     taken_at: String,
     /// What took how long so far.
     pub phases: Vec<Phase>,
-    /// A place for probe pods that is being made.
+    /// Probe pods that are being started.
     pub(crate) early: Option<Early>,
     /// Told when the work among probe pods is done, before they are removed.
     pub(crate) worked: Arc<Notify>,
@@ -134,25 +134,23 @@ impl<'a> Session<'a> {
         let selected = select(reads, choice)?;
         let spinner = &self.spinner;
         let token = self.run.interrupt.token();
+        let began = Instant::now();
         let early = match self.early.take() {
             Some(early) => Box::pin(early.take(&self.options, &targets)).await,
             None => None,
         };
-        let prepared = match early {
-            Some(prepared) => prepared,
-            None => {
-                Box::pin(probe::prepare(
-                    &self.cluster,
-                    &self.options,
-                    &targets,
-                    token,
-                    spinner,
-                ))
-                .await
-            }
+        let launched = if let Some(launched) = early {
+            launched
+        } else {
+            let launch = async {
+                let prepared = probe::prepare(&self.cluster, &self.options, &targets, token, spinner).await;
+                prepared.start(Gate::open(), token, spinner).await
+            };
+            Box::pin(launch).await
         };
+        let start_took = began.elapsed();
         let worked = &self.worked;
-        let finished = probe::with_prepared(&self.cluster, prepared, token, spinner, async |pods| {
+        let finished = probe::with_launched(&self.cluster, launched, token, spinner, async |pods| {
             let began = Instant::now();
             let value = work(pods, spinner).await;
             worked.notify_one();
@@ -161,7 +159,7 @@ impl<'a> Session<'a> {
         let (placement, value) = match Box::pin(finished).await {
             Ok(finished) => {
                 let (value, took) = finished.value;
-                self.phases.push(phase("start", finished.start_took));
+                self.phases.push(phase("start", start_took));
                 self.phases.push(phase("probe", took));
                 self.phases.push(phase("clean up", finished.removal_took));
                 plugin::report_removal(&finished.removal);

@@ -18,6 +18,7 @@ use session::node_reading::Around;
 use session::services::{self, ServiceFacts};
 use session::tries::{pod_places, try_all};
 use session::{NodeReading, Session, node_reading};
+use tokio::sync::oneshot;
 
 /// How many Services are tried beside those of the API and of the DNS.
 const SERVICES: usize = 10;
@@ -126,11 +127,14 @@ async fn observe(
     };
     let looked = node_reading::around(&mut session, around, async |session, hosts| {
         let spinner = session.spinner.clone();
+        let (done, is_done) = oneshot::channel::<()>();
         let between = async {
-            match hosts.filter(|_| selection.has("net-n2n")) {
+            let tried = match hosts.filter(|_| selection.has("net-n2n")) {
                 Some(hosts) => Some(underlay::nodes(hosts, &nodes, &reach, &spinner).await),
                 None => None,
-            }
+            };
+            drop(done);
+            tried
         };
         let trying = async {
             if !any {
@@ -144,7 +148,10 @@ async fn observe(
                     asked,
                     spinner,
                 };
-                probe(&looking, &needs, &facts, own, (&mesh, &reach)).await
+                let probed = probe(&looking, &needs, &facts, own, (&mesh, &reach)).await;
+                // Nodes' own probes are there until this work is done.
+                let _ = is_done.await;
+                probed
             });
             let (placement, outcome) = trying.await?;
             Ok((Some(placement), outcome))

@@ -27,6 +27,7 @@ pub(super) fn access(api: &FakeApi) -> Access {
         client: kube::Client::try_from(config).unwrap(),
         namespace: "default".to_owned(),
         streamed: Arc::default(),
+        silent: Arc::default(),
     }
 }
 

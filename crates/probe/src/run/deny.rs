@@ -64,7 +64,7 @@ impl ProbeRun {
     }
 
     fn own_policies(&self) -> Api<NetworkPolicy> {
-        Api::namespaced(self.client.clone(), &self.placement.namespace)
+        Api::namespaced(self.shared.client.clone(), &self.placement.namespace)
     }
 
     fn refused(&self, verb: &str, trouble: &Trouble) -> Gap {

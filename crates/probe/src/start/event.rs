@@ -20,6 +20,9 @@ pub(crate) struct Wanted {
     pub(crate) images: Vec<String>,
 }
 
+/// A node whose probe pod is ready.
+pub(crate) type Told = (String, ProbePod);
+
 /// What became of each node.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Started {

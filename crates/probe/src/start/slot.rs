@@ -19,6 +19,8 @@ pub(super) struct Slot {
     pub(super) attempt: u32,
     pub(super) name: String,
     pub(super) asked: Option<Instant>,
+    /// When its wait ends: from its first attempt on, however many there are.
+    pub(super) until: Option<Instant>,
     pub(super) look: Instant,
     pub(super) looking: bool,
     pub(super) seen_by_kubelet: bool,
@@ -29,6 +31,23 @@ pub(super) struct Slot {
 pub(super) struct Ready {
     pub(super) addresses: Vec<IpAddr>,
     pub(super) after: Duration,
+}
+
+impl Slot {
+    /// The pod, as one that is ready; without a twin.
+    pub(super) fn pod(&self, wanted: &Wanted) -> ProbePod {
+        let (addresses, after) = match &self.end {
+            Some(Ok(ready)) => (ready.addresses.clone(), ready.after),
+            Some(Err(_)) | None => (Vec::new(), Duration::ZERO),
+        };
+        ProbePod {
+            name: self.name.clone(),
+            addresses,
+            image: wanted.images[self.image].clone(),
+            ready_after_ms: u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
+            twin: None,
+        }
+    }
 }
 
 pub(super) fn slots(wanted: &[Wanted], twins: bool) -> Vec<Slot> {
@@ -48,6 +67,7 @@ pub(super) fn slots(wanted: &[Wanted], twins: bool) -> Vec<Slot> {
                 attempt: 0,
                 name: String::new(),
                 asked: None,
+                until: None,
                 look: Instant::now(),
                 looking: false,
                 seen_by_kubelet: false,
@@ -68,29 +88,22 @@ pub(super) fn finish(slots: Vec<Slot>, wanted: &[Wanted], notes: Vec<String>) ->
     let mut twins = BTreeMap::new();
     for slot in slots {
         let wanted = &wanted[slot.node];
-        match (slot.role, slot.end) {
+        match (slot.role, &slot.end) {
             (Role::Twin, Some(Ok(ready))) => {
                 twins.insert(
                     wanted.node.clone(),
                     Twin {
                         name: slot.name,
-                        addresses: ready.addresses,
+                        addresses: ready.addresses.clone(),
                     },
                 );
             }
             (Role::Twin | Role::Brief, _) => {}
-            (Role::Probe, Some(Ok(ready))) => {
-                let pod = ProbePod {
-                    name: slot.name,
-                    addresses: ready.addresses,
-                    image: wanted.images[slot.image].clone(),
-                    ready_after_ms: u64::try_from(ready.after.as_millis()).unwrap_or(u64::MAX),
-                    twin: None,
-                };
-                started.ready.insert(wanted.node.clone(), pod);
+            (Role::Probe, Some(Ok(_))) => {
+                started.ready.insert(wanted.node.clone(), slot.pod(wanted));
             }
             (Role::Probe, Some(Err(gap))) => {
-                started.failed.insert(wanted.node.clone(), gap);
+                started.failed.insert(wanted.node.clone(), gap.clone());
             }
             (Role::Probe, None) => {
                 started
