@@ -1,4 +1,7 @@
-//! `kubectl dnscheck watch`: the same few names, asked again and again of every DNS server, and a line for whatever changes.
+//! `kubectl dnscheck watch`: the same few names, asked again and again of every DNS server, and who stands behind the DNS Service; a
+//! line for whatever changes.
+
+mod endpoints;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,6 +15,7 @@ use report::ExitStatus;
 use serde_json::json;
 use session::{Look, Session, duration, rounds};
 
+use self::endpoints::Endpoints;
 use crate::asking::{AskArgs, again};
 use crate::facts::Facts;
 use crate::status::dns;
@@ -37,6 +41,8 @@ type Way = (String, String, &'static str, String);
 #[derive(Default)]
 struct Ledger {
     last: BTreeMap<Way, String>,
+    /// Those of the DNS Service, where there is one.
+    endpoints: Option<Endpoints>,
     rounds: u32,
     asked: u32,
     failed: u32,
@@ -61,14 +67,31 @@ pub(crate) async fn run(connection: &ConnectionArgs, wanted: &WatchArgs, run: &R
     let read = dns(&mut session, false).await?;
     let facts = Facts::read(&mut session, look, &wanted.asking, &read).await?;
     let is_json = look.output.output == OutputFormat::Json;
+    let cluster = session.cluster.clone();
     let watched = session.with_pods(look.choice(), async |pods, spinner| {
-        let mut ledger = Ledger::default();
+        let mut ledger = Ledger {
+            endpoints: facts.service.as_ref().map(Endpoints::of),
+            ..Ledger::default()
+        };
         let watching = rounds(wanted.interval, wanted.lasts, async || {
             spinner.say("asking DNS servers");
-            let lookups = again(pods, &facts).await;
+            let slices = async {
+                match &ledger.endpoints {
+                    Some(endpoints) => Some(endpoints.read(&cluster).await),
+                    None => None,
+                }
+            };
+            let (lookups, slices) = tokio::join!(again(pods, &facts), slices);
             spinner.clear();
-            let changes = ledger.add(&lookups);
-            plugin::write(&lines(&jiff::Timestamp::now(), &changes, is_json))
+            let now = jiff::Timestamp::now();
+            let mut text = String::new();
+            if let (Some(endpoints), Some(slices)) = (&mut ledger.endpoints, slices)
+                && let Some((is_well, words)) = endpoints.note(&slices)
+            {
+                text = endpoints_line(&now, &endpoints.subject(), is_well, &words, is_json);
+            }
+            text.push_str(&lines(&now, &ledger.add(&lookups), is_json));
+            plugin::write(&text)
         });
         watching.await?;
         Ok::<_, Failure>(ledger)
@@ -110,10 +133,13 @@ impl Ledger {
     }
 
     fn exit_status(&self) -> ExitStatus {
-        match (self.asked, self.failed) {
-            (0, _) => ExitStatus::Inconclusive,
-            (_, 0) => ExitStatus::NoProblem,
-            _ => ExitStatus::ProblemFound,
+        let endpoints = self.endpoints.as_ref();
+        if self.failed > 0 || endpoints.is_some_and(|endpoints| endpoints.was_empty) {
+            ExitStatus::ProblemFound
+        } else if self.asked == 0 || endpoints.is_some_and(|endpoints| endpoints.was_unseen) {
+            ExitStatus::Inconclusive
+        } else {
+            ExitStatus::NoProblem
         }
     }
 
@@ -167,6 +193,15 @@ fn came_of(outcome: &Outcome) -> (bool, String) {
         5 => (false, "REFUSED".to_owned()),
         other => (false, format!("code {other}")),
     }
+}
+
+fn endpoints_line(now: &jiff::Timestamp, subject: &str, is_well: bool, words: &str, is_json: bool) -> String {
+    if is_json {
+        let line = json!({"at": now.to_string(), "subject": subject, "well": is_well, "endpoints": words});
+        return format!("{line}\n");
+    }
+    let mark = if is_well { "✓" } else { "✗" };
+    format!("{} {mark} {subject}: {words}\n", now.strftime("%H:%M:%S"))
 }
 
 fn lines(now: &jiff::Timestamp, changes: &[Change], is_json: bool) -> String {

@@ -66,6 +66,6 @@ pub(super) const ROWS: &[Row] = &[
     wanted("dns-servfail", "few answers are failures", METRICS),
     wanted("dns-log", "what the DNS pods' logs say", LOGS),
     wanted("dns-scale", "there are enough DNS pods, apart from each other", PLUGIN),
-    wanted("dns-watch", "what changes while one looks", PLUGIN),
+    held("dns-watch", "what changes while one looks", "`kubectl dnscheck watch`: lookups and the endpoints of the DNS Service, again and again, a line for each change"),
     text("dns-err-lookup", "what the errors of lookups say"),
 ];
