@@ -177,6 +177,20 @@ pub enum NameClass {
 }
 
 impl NameClass {
+    /// Whether the cluster's DNS knows by itself what such a name has, without asking others.
+    pub fn is_own(self) -> bool {
+        matches!(
+            self,
+            Self::Internal
+                | Self::Service
+                | Self::Headless
+                | Self::PodName
+                | Self::Port
+                | Self::Reverse
+                | Self::Missing
+        )
+    }
+
     /// As it stands in a table.
     pub fn name(self) -> &'static str {
         match self {

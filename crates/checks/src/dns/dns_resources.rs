@@ -1,4 +1,5 @@
-use observation::{DnsController, DnsPod, DnsUsage, LookupServer};
+use netprobe::Outcome;
+use observation::{DnsController, DnsPod, DnsUsage, Lookup, LookupServer};
 use report::{Evidence, Finding, Gap, GapReason, Observed, Severity};
 
 use super::quantity::bytes;
@@ -22,6 +23,8 @@ const COUNTED_SECONDS: i64 = 60;
 /// CoreDNS' own arithmetic for its plugin `kubernetes`.
 const MORE_MEMORY: &str =
     "raise the limit, by 30 MB and 1 MB for each thousand pods and Services (more with `pods verified`)";
+/// What a pod knows by itself it says within a millisecond.
+const SLOW_US: u64 = 250_000;
 /// Of fewer periods (100 ms each) no share is told.
 const LEAST_PERIODS: u64 = 50;
 
@@ -40,7 +43,7 @@ fn judge(view: &View<'_>) -> Judgement {
             findings: scene
                 .pods()
                 .flat_map(|pod| {
-                    let late = late(pod);
+                    let late = late(view, pod);
                     let killed = killed(scene, pod);
                     let full = full(scene, pod).filter(|_| killed.is_none());
                     let throttled = throttled(view, scene, pod, late.as_ref());
@@ -174,32 +177,49 @@ fn throttled(view: &View<'_>, scene: &Scene<'_>, pod: &DnsPod, late: Option<&Fin
             .to_owned(),
     );
     if suffers {
-        finding.explains = ids(&[
-            &NOT_READY,
-            &OWN_NAMES,
-            &OUTSIDE,
-            &SILENT,
-            &["dns-probes", "dns-log", "dns-servfail"],
-        ]);
+        finding.explains = consequences();
     }
     Some(finding)
 }
 
-/// Lookups at this pod that were not answered.
-fn lost(view: &View<'_>, pod: &DnsPod) -> Option<Evidence> {
-    let lookups = view.observation.lookups.as_deref()?;
-    let of_pod = lookups.lookups.iter().filter(|lookup| {
+/// What came of the first try of each lookup at this pod.
+fn tried<'a>(view: &'a View<'_>, pod: &'a DnsPod) -> impl Iterator<Item = (&'a Lookup, &'a Outcome)> {
+    let lookups = view.observation.lookups.iter().flat_map(|all| &all.lookups);
+    let of_pod = lookups.filter(|lookup| {
         matches!(&lookup.server, LookupServer::Pod { namespace, name, .. } if *name == pod.name && *namespace == pod.namespace)
     });
-    let first: Vec<_> = of_pod
-        .flat_map(|lookup| &lookup.samples)
-        .filter(|sample| !sample.retry)
-        .collect();
-    let lost = first.iter().filter(|sample| !sample.outcome.is_ok()).count();
+    of_pod.flat_map(|lookup| {
+        let first = lookup.samples.iter().filter(|sample| !sample.retry);
+        first.map(move |sample| (lookup, &sample.outcome))
+    })
+}
+
+/// Lookups at this pod that were not answered.
+fn lost(view: &View<'_>, pod: &DnsPod) -> Option<Evidence> {
+    let all = tried(view, pod).count();
+    let lost = tried(view, pod).filter(|(_, outcome)| !outcome.is_ok()).count();
     // One is lost now and then.
     (lost >= 2).then(|| {
         Evidence::probe(
-            format!("{lost} of {} lookups are not answered", first.len()),
+            format!("{lost} of {all} lookups are not answered"),
+            format!("dns → {}", pod.subject()),
+        )
+    })
+}
+
+/// Answers that this pod knew by itself and took long for.
+fn slow(view: &View<'_>, pod: &DnsPod) -> Option<Evidence> {
+    let own = tried(view, pod).filter(|(lookup, _)| lookup.class.is_own());
+    let mut times: Vec<u64> = own.filter_map(|(_, outcome)| outcome.rtt_us()).collect();
+    times.sort_unstable();
+    let median = *times.get(times.len() / 2)?;
+    (median >= SLOW_US).then(|| {
+        Evidence::probe(
+            format!(
+                "half of the {} answers that it gives took {} ms or more",
+                times.len(),
+                median / 1000
+            ),
             format!("dns → {}", pod.subject()),
         )
     })
@@ -230,7 +250,8 @@ fn full(scene: &Scene<'_>, pod: &DnsPod) -> Option<Finding> {
     Some(finding)
 }
 
-fn late(pod: &DnsPod) -> Option<Finding> {
+/// It tells itself that it answers late. An error where others feel it: what is lost on the way is no reason to be late with the rest.
+fn late(view: &View<'_>, pod: &DnsPod) -> Option<Finding> {
     let log = Observed::seen(&pod.log)?;
     let late = log
         .lines
@@ -241,11 +262,16 @@ fn late(pod: &DnsPod) -> Option<Finding> {
         return None;
     }
     let subject = pod.subject();
+    let felt = lost(view, pod).zip(slow(view, pod));
+    let (severity, how) = match felt {
+        Some(_) => (Severity::Error, "late, and others late or not at all"),
+        None => (Severity::Warning, "late"),
+    };
     let mut finding = Finding::new(
         CHECK.id,
-        Severity::Warning,
+        severity,
         subject.clone(),
-        format!("{subject} answers itself late: it has too little CPU for what it is asked"),
+        format!("{subject} answers itself {how}: it has too little CPU for what it is asked"),
         Evidence::command(
             format!(
                 "{} of its log say that a request to itself failed or took more than a second",
@@ -254,13 +280,27 @@ fn late(pod: &DnsPod) -> Option<Finding> {
             recent_log(&pod.namespace, &pod.name),
         ),
     );
+    if let Some((lost, slow)) = felt {
+        finding.evidence.extend([slow, lost]);
+        finding.explains = consequences();
+    }
     finding.hint = Some("raise its CPU limit, add replicas, or use a node-local cache".to_owned());
     Some(finding)
 }
 
+/// What does not hold where a DNS pod does not get to answer.
+fn consequences() -> Vec<String> {
+    ids(&[
+        &NOT_READY,
+        &OWN_NAMES,
+        &OUTSIDE,
+        &SILENT,
+        &["dns-probes", "dns-log", "dns-servfail"],
+    ])
+}
+
 #[cfg(test)]
 mod tests {
-    use netprobe::Outcome;
     use observation::{DnsUsage, Ended};
 
     use super::*;
@@ -304,6 +344,32 @@ mod tests {
             Severity::Warning
         );
         shown::passes(&CHECK, &Fixture::healthy().observe());
+    }
+
+    #[test]
+    fn a_pod_that_is_late_is_an_error_where_lookups_are_lost_and_the_rest_is_late_too() {
+        let line = "[WARNING] plugin/health: Local health request to \"http://:8080/health\" took more than 1s: 1.5s";
+        let late = Fixture::healthy().with(|dns| logged(dns, &[line])).observe();
+        let judged = |rtt_us: u64| {
+            let mut asked = Asked::new().observe(|lookup| {
+                let answer = Outcome::Dns {
+                    rtt_us,
+                    rcode: 0,
+                    addresses: Vec::new(),
+                    truncated: false,
+                    message: String::new(),
+                };
+                let silence = Outcome::TimedOut { after_us: 4_000_000 };
+                Some(if lookup.is_tcp() { answer } else { silence })
+            });
+            asked.dns.clone_from(&late.dns);
+            shown::finds(&CHECK, &asked)
+        };
+        let starved = judged(600_000);
+        assert_eq!(starved[0].severity, Severity::Error, "{starved:?}");
+        assert!(starved[0].concerns("dns-port-udp") && starved[0].concerns("dns-5s"));
+        // Something on the way drops datagrams, and the pod is quick.
+        assert_eq!(judged(600)[0].severity, Severity::Warning);
     }
 
     #[test]
