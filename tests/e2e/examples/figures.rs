@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 use probe::{Architecture, agent};
 use testkit::{Config, FakeApi, cluster_of};
 
+/// Between two runs on a real cluster.
+const BETWEEN: Duration = Duration::from_secs(3);
+
 fn main() {
     let plugin = e2e::plugin_dir().join("kubectl-netcheck");
     let size = std::fs::metadata(&plugin)
@@ -36,18 +39,29 @@ fn main() {
         simulated(&plugin, nodes);
     }
     if let Some(kubeconfig) = std::env::var_os("KUBECONFIG") {
-        println!("pod-to-pod on the cluster of KUBECONFIG, through kubectl");
         let path = std::env::var_os("PATH").unwrap_or_default();
         let dirs = std::iter::once(e2e::plugin_dir()).chain(std::env::split_paths(&path));
         let path = std::env::join_paths(dirs).expect("PATH");
-        let mut command = Command::new("kubectl");
-        command
-            .args(["netcheck", "pod-to-pod"])
-            .env("KUBECONFIG", kubeconfig)
-            .env("PATH", path);
-        print_times("run", 7, || timed(&mut command));
-        command.args(["-o", "json"]);
-        print_cost(&mut command);
+        for words in [
+            &["pod-to-pod"][..],
+            &["diagnose"],
+            &["diagnose", "--node-access"],
+        ] {
+            println!("{} on the cluster of KUBECONFIG, through kubectl", words.join(" "));
+            let mut command = Command::new("kubectl");
+            command
+                .arg("netcheck")
+                .args(words)
+                .env("KUBECONFIG", &kubeconfig)
+                .env("PATH", &path);
+            print_times("run", 7, || {
+                // Kubelets still end the pods of the run before.
+                std::thread::sleep(BETWEEN);
+                timed(&mut command)
+            });
+            command.args(["-o", "json"]);
+            print_cost(&mut command);
+        }
     }
 }
 
