@@ -42,12 +42,11 @@ fn main() {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let dirs = std::iter::once(e2e::plugin_dir()).chain(std::env::split_paths(&path));
         let path = std::env::join_paths(dirs).expect("PATH");
-        for words in [
-            &["pod-to-pod"][..],
-            &["diagnose"],
-            &["diagnose", "--node-access"],
-        ] {
-            println!("{} on the cluster of KUBECONFIG, through kubectl", words.join(" "));
+        for words in [&["pod-to-pod"][..], &["diagnose"], &["diagnose", "--node-access"]] {
+            println!(
+                "{} on the cluster of KUBECONFIG, through kubectl",
+                words.join(" ")
+            );
             let mut command = Command::new("kubectl");
             command
                 .arg("netcheck")
