@@ -7,6 +7,7 @@ mod args;
 mod backends;
 mod body;
 mod client;
+mod cni;
 mod cluster;
 mod condition;
 mod connection;

@@ -6,6 +6,7 @@
 mod backends;
 mod bundle;
 mod callers;
+mod cni;
 mod dns;
 mod evidence;
 mod kernel;
@@ -23,6 +24,7 @@ mod underlay;
 pub use backends::*;
 pub use bundle::BundleError;
 pub use callers::*;
+pub use cni::*;
 pub use dns::*;
 pub use evidence::*;
 pub use kernel::*;

@@ -67,6 +67,9 @@ pub struct Observation {
     /// What was asked of DNS servers, or `None` when nothing was to be asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lookups: Option<Box<crate::Lookups>>,
+    /// The CNI as the API shows it, or `None` when it was not asked about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cni: Option<Box<crate::Cni>>,
     /// What the run cost.
     pub stats: Stats,
 }
@@ -100,6 +103,7 @@ impl Observation {
             tracked: None,
             dns: None,
             lookups: None,
+            cni: None,
             stats: Stats::default(),
         }
     }

@@ -33,6 +33,8 @@ pub enum Need {
     Tracked,
     /// Questions to DNS servers, and what they say.
     Lookups,
+    /// The CNI, as the API has it.
+    Cni,
 }
 
 impl Need {
@@ -51,6 +53,7 @@ impl Need {
             Self::Dns => "the cluster's DNS",
             Self::Tracked => "tracked connections",
             Self::Lookups => "lookups",
+            Self::Cni => "the CNI",
         }
     }
 }
