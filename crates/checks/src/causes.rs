@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 
 use report::{CheckResult, Confidence, Finding, Protocol, RootCause, Severity, Subject};
 
-use crate::check::Breaks;
+use crate::check::{Breaks, CHECKS, Need};
 use crate::localise::{deciding_check, explained_checks};
 use crate::shell::word;
 use crate::view::View;
@@ -65,6 +65,16 @@ const NOTHING_BEHIND: &[&str] = &[
     "ep-slice-portname",
     "ep-empty",
 ];
+
+/// Whether a check looks at the CNI by what the API says of it.
+fn is_of_cni(id: &str) -> bool {
+    let check = CHECKS.iter().find(|check| check.id == id);
+    check.is_some_and(|check| check.needs.contains(&Need::Cni))
+}
+
+fn is_node(subject: &Subject) -> bool {
+    matches!(subject, Subject::Object { kind, .. } if kind == "node")
+}
 
 /// Whether only probes say it: what a command shows again was read.
 fn is_measured(finding: &Finding) -> bool {
@@ -287,7 +297,9 @@ fn accounts_for(cause: &Candidate<'_>, candidate: &Candidate<'_>, is_new: bool) 
     let (lower, higher) = (cause.finding, candidate.finding);
     // Between the parts of the cluster's DNS that are wrong there are several objects: a Corefile, the pods that read it, their Service.
     let are_of_dns = cause.layer == Layer::Names && candidate.layer == Layer::Names;
-    if lower.explains.contains(&higher.id) && (lower.subject == higher.subject || are_of_dns) {
+    // What is wrong with the CNI of the whole cluster shows on each of its nodes.
+    let is_wide = is_of_cni(&lower.id) && !is_node(&lower.subject);
+    if lower.explains.contains(&higher.id) && (lower.subject == higher.subject || are_of_dns || is_wide) {
         return true;
     }
     let is_behind = |finding: &Finding| NOTHING_BEHIND.contains(&finding.id.as_str());
@@ -430,6 +442,7 @@ fn verify(cause: &Candidate<'_>) -> String {
             Some(namespace) => format!("kubectl netcheck policy -n {}", word(namespace)),
             None => "kubectl netcheck policy -A".to_owned(),
         },
+        _ if is_of_cni(id) => "kubectl cnicheck diagnose --node-access".to_owned(),
         _ if cause.explained.is_empty() => "kubectl netcheck diagnose --node-access".to_owned(),
         _ => "kubectl netcheck pod-to-pod".to_owned(),
     }

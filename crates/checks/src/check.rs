@@ -11,6 +11,7 @@ use crate::lookups;
 use crate::node;
 use crate::path;
 use crate::pod;
+use crate::pod_network;
 use crate::policy;
 use crate::proxy;
 use crate::rules;
@@ -156,6 +157,11 @@ impl Judgement {
 /// Every check, in the order in which a reader should meet them: causes before their symptoms.
 pub const CHECKS: &[&Check] = &[
     &path::net_probe_pod::CHECK,
+    &pod_network::cni_triage_all::CHECK,
+    &pod_network::cni_triage_dns::CHECK,
+    &pod_network::cni_triage_cross::CHECK,
+    &pod_network::cni_triage_ip::CHECK,
+    &pod_network::cni_triage::CHECK,
     &rules::net_fw_reject::CHECK,
     &rules::net_fw_backends::CHECK,
     &rules::net_forward::CHECK,
@@ -202,11 +208,21 @@ pub const CHECKS: &[&Check] = &[
     &node::net_ct_hash::CHECK,
     &node::net_ct_tw::CHECK,
     &tracked::ep_ct::CHECK,
+    &pod_network::cni_detect::CHECK,
+    &pod_network::cni_podcidr::CHECK,
+    &pod_network::cni_flannel_net::CHECK,
+    &pod_network::cni_cidr_overlap::CHECK,
+    &pod_network::cni_ds_ready::CHECK,
+    &pod_network::cni_flannel::CHECK,
     &cni::cni_conf::CHECK,
+    &cni::cni_conf_order::CHECK,
     &cni::cni_bin::CHECK,
+    &cni::cni_subnetenv::CHECK,
     &cni::cni_ipam_leak::CHECK,
+    &pod_network::cni_ipam_use::CHECK,
     &cni::cni_bridge::CHECK,
     &cni::cni_vxlan_if::CHECK,
+    &cni::cni_links::CHECK,
     &cni::cni_public_ip::CHECK,
     &node::net_ipfwd::CHECK,
     &cni::cni_route::CHECK,
@@ -216,10 +232,20 @@ pub const CHECKS: &[&Check] = &[
     &node::net_n_defrt::CHECK,
     &node::net_brnf::CHECK,
     &node::net_hairpin::CHECK,
+    &pod::cni_veth::CHECK,
     &pod::net_pod_if::CHECK,
     &pod::net_pod_rt::CHECK,
     &pod::cni_dup_ip::CHECK,
     &pod::cni_dup_mac::CHECK,
+    &pod_network::cni_pod_ip::CHECK,
+    &pod_network::cni_log::CHECK,
+    &pod_network::cni_node_cond::CHECK,
+    &pod_network::cni_events::CHECK,
+    &pod_network::cni_overlay::CHECK,
+    &pod_network::cni_pol_dataplane::CHECK,
+    &pod_network::cni_version::CHECK,
+    &pod_network::cni_ipam_release::CHECK,
+    &pod_network::cni_ipam_extend::CHECK,
     &node::net_mtu_map::CHECK,
     &node::net_vxlan_csum::CHECK,
     &node::net_perf_nic::CHECK,

@@ -3,11 +3,14 @@
 pub(crate) mod cni_bin;
 pub(crate) mod cni_bridge;
 pub(crate) mod cni_conf;
+pub(crate) mod cni_conf_order;
 pub(crate) mod cni_fdb;
 pub(crate) mod cni_ipam_leak;
+pub(crate) mod cni_links;
 pub(crate) mod cni_neigh;
 pub(crate) mod cni_public_ip;
 pub(crate) mod cni_route;
+pub(crate) mod cni_subnetenv;
 pub(crate) mod cni_vxlan_if;
 
 use std::net::IpAddr;
@@ -22,6 +25,9 @@ pub(crate) fn is_configuration(name: &str) -> bool {
     let ending = std::path::Path::new(name).extension();
     ending.is_some_and(|ending| ending == "conflist" || ending == "conf" || ending == "json")
 }
+
+/// What follows where the pods of a node are given no network.
+const NO_NETWORK: [&str; 3] = ["net-probe-pod", "cni-events", "cni-node-cond"];
 
 /// What a directory is that nothing of the run looked at.
 pub(crate) static NOT_READ: Observed<Vec<String>> = Observed::Unseen(Gap {

@@ -75,6 +75,7 @@ pub fn judge_selected(observation: &Observation, options: &JudgeOptions, selecti
         .flatten()
         .collect();
     report.tables = crate::proxy::table(&view).into_iter().collect();
+    report.tables.extend(crate::pod_network::tables(&view));
     report.tables.extend(crate::dns::tables(&view));
     report.tables.extend(crate::tracked::tables(&view));
     report.tables.extend(crate::endpoints::spread_tables(&view));

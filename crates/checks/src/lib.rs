@@ -27,6 +27,7 @@ mod outcome;
 mod path;
 mod plan;
 mod pod;
+mod pod_network;
 mod policy;
 mod proxy;
 mod reach;

@@ -2,6 +2,7 @@
 
 pub(crate) mod cni_dup_ip;
 pub(crate) mod cni_dup_mac;
+pub(crate) mod cni_veth;
 pub(crate) mod net_pod_if;
 pub(crate) mod net_pod_rt;
 #[cfg(test)]

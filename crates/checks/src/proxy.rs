@@ -14,7 +14,7 @@ pub(crate) mod ep_kp_restart;
 pub(crate) mod ep_kp_scale;
 #[cfg(test)]
 pub(crate) mod fixture;
-mod log;
+pub(crate) mod log;
 mod metrics;
 mod scene;
 mod table;

@@ -87,7 +87,8 @@ impl<'a> View<'a> {
             || observation.kube_proxy.is_some()
             || observation.tracked.is_some()
             || observation.lookups.is_some()
-            || observation.dns.is_some();
+            || observation.dns.is_some()
+            || observation.cni.is_some();
         observation.mesh.is_some() || (observation.placement.is_some() && !is_other)
     }
 

@@ -10,6 +10,7 @@ pub mod guide;
 pub mod inside;
 pub mod kube_proxy;
 mod look;
+pub mod measured;
 pub mod mesh;
 pub mod node_reading;
 mod open;
@@ -18,6 +19,7 @@ pub mod services;
 mod text;
 pub mod tracked;
 pub mod tries;
+pub mod underlay;
 
 pub use args::{Cleanup, EXIT_STATUS, FailOn, NodeReading, ProbePods, duration};
 pub use look::{Look, tell};

@@ -11,13 +11,13 @@ use plugin::{Failure, Run, Spinner};
 use probe::ProbeRun;
 
 use crate::args::Diagnose;
-use crate::measured::measure;
-use crate::underlay;
+
+use session::measured::measure;
 use session::mesh::run_mesh;
 use session::node_reading::Around;
 use session::services::{self, ServiceFacts};
 use session::tries::{pod_places, try_all};
-use session::{NodeReading, Session, node_reading};
+use session::{NodeReading, Session, node_reading, underlay};
 use tokio::sync::oneshot;
 
 /// How many Services are tried beside those of the API and of the DNS.

@@ -6,14 +6,12 @@ mod control_plane;
 mod diagnose;
 mod egress;
 mod external;
-mod measured;
 mod outside;
 mod path;
 mod perf;
 mod pod_to_pod;
 mod policy;
 mod service;
-mod underlay;
 mod watch;
 
 use std::process::ExitCode;

@@ -7,7 +7,7 @@ use cluster::ConnectionArgs;
 use observation::{Observation, Place, Reach, Topic};
 use plugin::{Failure, Run};
 
-use crate::measured::{measure, trains};
+use session::measured::{measure, trains};
 use session::tries::{pod_places, try_all};
 use session::{Look, Session};
 

@@ -18,7 +18,12 @@ use crate::round::{self, Plan};
 use crate::stage::Stage;
 
 /// The package of the plugin that is built where no directory is given.
-const PLUGINS: [&str; 3] = ["kubectl-netcheck", "kubectl-epcheck", "kubectl-dnscheck"];
+const PLUGINS: [&str; 4] = [
+    "kubectl-netcheck",
+    "kubectl-epcheck",
+    "kubectl-dnscheck",
+    "kubectl-cnicheck",
+];
 
 /// Break a lab in known ways, ask the plugins what is wrong, and keep the score.
 #[derive(Debug, Parser)]

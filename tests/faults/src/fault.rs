@@ -56,7 +56,7 @@ impl Fault {
             Plugin::Netcheck => "netcheck diagnose --node-access",
             Plugin::Epcheck => "epcheck svc web -n faults --node-access",
             Plugin::Dnscheck => "dnscheck diagnose",
-            Plugin::Cnicheck => "cnicheck status",
+            Plugin::Cnicheck => "cnicheck diagnose --node-access",
         })
     }
 }

@@ -10,7 +10,7 @@ use crate::command::{program, run};
 /// The package of the plugin that the demonstration shows, and the program that it becomes.
 pub(crate) const PLUGIN: &str = "kubectl-netcheck";
 /// The packages of all plugins.
-pub(crate) const PLUGINS: [&str; 3] = [PLUGIN, "kubectl-epcheck", "kubectl-dnscheck"];
+pub(crate) const PLUGINS: [&str; 4] = [PLUGIN, "kubectl-epcheck", "kubectl-dnscheck", "kubectl-cnicheck"];
 
 /// The root of the workspace.
 pub(crate) fn workspace() -> &'static Path {

@@ -55,7 +55,7 @@ fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<String>)], judgement: &mut Judgem
                     format!("{path} names it"),
                     on_node(node, &[&format!("cat {path}")]),
                 ));
-                finding.explains = vec!["net-probe-pod".to_owned()];
+                finding.explains = super::NO_NETWORK.map(str::to_owned).to_vec();
                 finding.hint = Some(
                     "install it: the package of the CNI plugins, or the init container of the CNI's DaemonSet brings it"
                         .to_owned(),

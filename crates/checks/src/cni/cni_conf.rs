@@ -49,7 +49,7 @@ fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<String>)], judgement: &mut Judgem
                 format!("node/{node} .status.conditions[type=Ready]"),
             ));
         }
-        finding.explains = vec!["net-probe-pod".to_owned()];
+        finding.explains = super::NO_NETWORK.map(str::to_owned).to_vec();
         finding.hint = Some(format!(
             "the CNI's pod writes it when it starts: restart that of {node}: `kubectl get pods -A -o wide --field-selector \
              spec.nodeName={node}`"

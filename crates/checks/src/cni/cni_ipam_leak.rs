@@ -71,7 +71,11 @@ fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<String>)], judgement: &mut Judgem
                     on_node(node, &[&format!("ls {path}"), "ip -br link show type veth"]),
                 ),
             );
-            finding.explains = vec!["net-probe-pod".to_owned()];
+            finding.explains = super::NO_NETWORK
+                .iter()
+                .chain(&["cni-ipam-use"])
+                .map(|id| (*id).to_owned())
+                .collect();
             finding.hint = Some(format!(
                 "drain {node}, delete the files of addresses that no pod on it has, and uncordon it; each file holds the id of \
                  the container it was for: `{}`",

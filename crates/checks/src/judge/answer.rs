@@ -19,6 +19,7 @@ pub(super) fn answer(
         .unwrap_or(Verdict::Skipped);
     let warnings = list(findings, Severity::Warning);
     let narrow = crate::proxy::answer(view, verdict, &warnings)
+        .or_else(|| crate::pod_network::answer(view, verdict, &warnings))
         .or_else(|| crate::tracked::answer(view, verdict, &warnings))
         .or_else(|| {
             // Who was asked says more than the API.

@@ -116,6 +116,20 @@ impl PodScene {
         self
     }
 
+    /// Changes the end of a pod on its node.
+    #[must_use]
+    pub(crate) fn change_end(mut self, pod: &str, change: impl Fn(&mut Link)) -> Self {
+        let index = Self::PODS
+            .iter()
+            .position(|name| *name == pod)
+            .expect("the scene has it");
+        let name = format!("veth{}", index + 5);
+        self.nodes = self
+            .nodes
+            .change("node1", |reads| change(node_link(reads, &name)));
+        self
+    }
+
     /// The CNI has no bridge.
     #[must_use]
     pub(crate) fn routed(mut self) -> Self {

@@ -53,7 +53,7 @@ pub(super) fn lines(log: &LogTail, wanted: Sign) -> Vec<&str> {
 
 /// How many seconds before `now` a line was written, by the time that klog puts in front: `E0301 08:59:30.123456`. It has no year and
 /// is taken for UTC, as containers have it. `None` where there is none.
-pub(super) fn age(line: &str, now: &str) -> Option<i64> {
+pub(crate) fn age(line: &str, now: &str) -> Option<i64> {
     let now: Timestamp = now.parse().ok()?;
     let mut words = line.split_ascii_whitespace();
     let day = words.next()?.get(1..5)?;
@@ -75,7 +75,7 @@ pub(super) fn age(line: &str, now: &str) -> Option<i64> {
 }
 
 /// A line without the time, the thread and the place in the source that klog puts in front.
-pub(super) fn message(line: &str) -> &str {
+pub(crate) fn message(line: &str) -> &str {
     match line.split_once("] ") {
         Some((head, message)) if head.len() < 90 && head.contains(':') => message,
         _ => line,
@@ -83,7 +83,7 @@ pub(super) fn message(line: &str) -> &str {
 }
 
 /// The last line that tells of an error, or else the last of all.
-pub(super) fn last_words(log: &LogTail) -> Option<&str> {
+pub(crate) fn last_words(log: &LogTail) -> Option<&str> {
     let is_error =
         |line: &&String| line.starts_with(['E', 'F']) || line.to_ascii_lowercase().starts_with("error");
     let last = log.lines.iter().rev().find(is_error).or(log.lines.last());

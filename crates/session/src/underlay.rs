@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::tries::{execute_all, given, host_places, pod_places, try_all};
 use checks::{ReachOptions, ReachPlan, assemble};
 use observation::{Attempt, Node, SourceState, Underlay};
 use plugin::Spinner;
 use probe::ProbeRun;
-use session::tries::{execute_all, given, host_places, pod_places, try_all};
 
 /// What a node tries of another is one packet there and one back; a second try takes place only where that failed.
 fn options(base: &ReachOptions, ports: (u16, u16)) -> ReachOptions {
@@ -22,7 +22,7 @@ fn options(base: &ReachOptions, ports: (u16, u16)) -> ReachOptions {
 }
 
 /// From each node to the others, without any pod network. `ports` are those of the probes in the nodes' networks.
-pub(crate) async fn nodes(
+pub async fn nodes(
     hosts: &ProbeRun,
     nodes: &[Node],
     base: &ReachOptions,
@@ -36,7 +36,7 @@ pub(crate) async fn nodes(
 }
 
 /// Between each probe pod and its own node, in both directions where a probe runs in the node's network.
-pub(crate) async fn own(
+pub async fn own(
     pods: &ProbeRun,
     hosts: Option<&ProbeRun>,
     nodes: &[Node],

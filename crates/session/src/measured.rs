@@ -1,14 +1,14 @@
 //! Measures between the probe pods that there are: loss by direction, and the sizes that arrive.
 
+use crate::mesh::run_plan;
 use checks::MeshOptions;
 use netprobe::Kind;
 use observation::Mesh;
 use plugin::Spinner;
 use probe::ProbeRun;
-use session::mesh::run_plan;
 
 /// Measures the pairs of the mesh in these ways; `None` where there are none.
-pub(crate) async fn measure(
+pub async fn measure(
     pods: &ProbeRun,
     kinds: &[Kind],
     options: &MeshOptions,
@@ -23,6 +23,6 @@ pub(crate) async fn measure(
 }
 
 /// Trains of small datagrams, and of such as fill a packet.
-pub(crate) fn trains(count: u32, gap_ms: u32) -> [Kind; 2] {
+pub fn trains(count: u32, gap_ms: u32) -> [Kind; 2] {
     [false, true].map(|large| Kind::Train { count, gap_ms, large })
 }

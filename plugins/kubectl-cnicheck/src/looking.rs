@@ -1,0 +1,183 @@
+//! Looks at a cluster as far as a subcommand needs it, and tells what there is to tell.
+
+use std::collections::BTreeSet;
+
+use checks::{Asked, MeshOptions, ReachOptions};
+use cluster::{ConnectionArgs, DnsRead};
+use observation::{Cni, Dns, Mesh, Node, Observation, Placement};
+use plugin::{Failure, Run, Spinner};
+use probe::ProbeRun;
+use session::measured::measure;
+use session::mesh::run_mesh;
+use session::node_reading::Around;
+use session::{Look, NodeReading, Session, node_reading, underlay};
+
+use crate::args::{ByApi, OnNodes};
+use crate::scope::Scope;
+
+/// Runs a subcommand that starts nothing, and returns its exit status.
+///
+/// # Errors
+/// When there is no way to the cluster, and when the user stopped it.
+pub(crate) async fn by_api(
+    connection: &ConnectionArgs,
+    scope: Scope,
+    wanted: &ByApi,
+    run: &Run,
+) -> Result<u8, Failure> {
+    let look = &wanted.look;
+    let observe = async {
+        let mut session = Session::open(connection, &look.pods, &look.output, run).await?;
+        let cni = cni(&mut session, look).await?;
+        let mut observation = session.finish(None)?;
+        observation.cni = Some(Box::new(cni));
+        Ok(observation)
+    };
+    let observe = Box::pin(observe);
+    look.conclude_selected(scope.command, &scope.selection(), run, observe)
+        .await
+}
+
+/// Runs a subcommand that reads nodes, and returns its exit status.
+///
+/// # Errors
+/// When there is no way to the cluster, when the choice of nodes matches none, and when the user stopped it.
+pub(crate) async fn on_nodes(
+    connection: &ConnectionArgs,
+    scope: Scope,
+    wanted: &OnNodes,
+    run: &Run,
+) -> Result<u8, Failure> {
+    let observe = Box::pin(observe(connection, scope, wanted, run));
+    wanted
+        .look
+        .conclude_selected(scope.command, &scope.selection(), run, observe)
+        .await
+}
+
+/// What was tried, beside what was read.
+#[derive(Default)]
+struct Tried {
+    placement: Option<Placement>,
+    mesh: Option<Mesh>,
+    measured: Option<Mesh>,
+}
+
+async fn observe(
+    connection: &ConnectionArgs,
+    scope: Scope,
+    wanted: &OnNodes,
+    run: &Run,
+) -> Result<Observation, Failure> {
+    let look = &wanted.look;
+    let mut session = Session::open(connection, &look.pods, &look.output, run).await?;
+    let cni = cni(&mut session, look).await?;
+    let dns = if scope.around {
+        Some(dns(&mut session).await?)
+    } else {
+        None
+    };
+    let mesh = MeshOptions {
+        count: wanted.count,
+        timeout_ms: look.timeout_ms(),
+        tcp_port: session.options.tcp_port,
+        udp_port: session.options.udp_port,
+        ..MeshOptions::default()
+    };
+    let reading = NodeReading {
+        node_access: wanted.reading.node_access && scope.nodes,
+        host_network: wanted.reading.host_network && scope.nodes,
+    };
+    let choice = look.choice();
+    let around = Around {
+        nodes: choice,
+        reading: &reading,
+        pods: scope.pods,
+        probes: scope.mesh.then_some(choice),
+    };
+    let nodes = session.nodes();
+    let work = async |session: &mut Session<'_>, hosts: Option<&ProbeRun>| {
+        let spinner = session.spinner.clone();
+        let between = async {
+            match hosts.filter(|_| scope.around) {
+                Some(hosts) => Some(between(hosts, &nodes, &mesh, &spinner).await),
+                None => None,
+            }
+        };
+        let tried = async {
+            if !scope.mesh {
+                return Ok(Tried::default());
+            }
+            let asked = Asked {
+                loss: false,
+                size: scope.sizes,
+            };
+            let trying = session.with_pods(choice, async |pods, spinner| {
+                let seen = run_mesh(pods, &mesh, spinner).await;
+                let kinds = checks::wanted_measures(&seen, asked);
+                let measured = measure(pods, &kinds, &mesh, spinner).await;
+                (seen, measured)
+            });
+            let (placement, seen) = trying.await?;
+            let (mesh, measured) = seen.unzip();
+            Ok(Tried {
+                placement: Some(placement),
+                mesh,
+                measured: measured.flatten(),
+            })
+        };
+        let (between, tried) = Box::pin(async { tokio::join!(between, tried) }).await;
+        tried.map(|tried: Tried| (between, tried))
+    };
+    let looked = node_reading::around(&mut session, around, work);
+    let (read, (between, tried)) = Box::pin(looked).await?;
+    let mut observation = session.finish(tried.placement)?;
+    read.note(&mut observation);
+    observation.mesh = tried.mesh;
+    observation.measured = tried.measured;
+    observation.cni = Some(Box::new(cni));
+    observation.dns = dns.map(Box::new);
+    if let Some(between) = between {
+        observation.underlay.get_or_insert_default().add(between);
+    }
+    Ok(observation)
+}
+
+/// What nodes try of each other, without any pod network.
+async fn between(
+    hosts: &ProbeRun,
+    nodes: &[Node],
+    mesh: &MeshOptions,
+    spinner: &Spinner,
+) -> (Vec<observation::SourceState>, Vec<observation::Attempt>) {
+    let options = ReachOptions {
+        timeout_ms: mesh.timeout_ms,
+        ..ReachOptions::default()
+    };
+    underlay::nodes(hosts, nodes, &options, spinner).await
+}
+
+/// Reads what the API says of the CNI.
+async fn cni(session: &mut Session<'_>, look: &Look) -> Result<Cni, Failure> {
+    let only = look.chosen(session)?;
+    let cluster = session.cluster.clone();
+    let read = cluster.cni(only.as_deref(), jiff::Timestamp::now().to_string());
+    session.observe("reading the CNI", Box::pin(read)).await
+}
+
+/// Reads what the API says of the cluster's DNS.
+async fn dns(session: &mut Session<'_>) -> Result<Dns, Failure> {
+    let cluster = session.cluster.clone();
+    let linux: BTreeSet<String> = session
+        .nodes()
+        .into_iter()
+        .filter(|node| node.operating_system == "linux")
+        .map(|node| node.name)
+        .collect();
+    let linux: Vec<String> = linux.into_iter().collect();
+    let read = cluster.dns(&linux, jiff::Timestamp::now().to_string(), false);
+    let DnsRead { dns, .. } = session
+        .observe("reading the cluster's DNS", Box::pin(read))
+        .await?;
+    Ok(dns)
+}

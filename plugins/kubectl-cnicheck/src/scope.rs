@@ -1,0 +1,255 @@
+//! What each subcommand is about: which checks are made, and what has to be looked at for them.
+
+use checks::{Check, Need, Selection};
+
+/// What a subcommand looks at, beside the CNI by what the API says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scope {
+    /// As it is typed.
+    pub(crate) command: &'static str,
+    /// Whether it is about a check.
+    concerns: fn(&Check) -> bool,
+    /// Whether nodes are read.
+    pub(crate) nodes: bool,
+    /// Whether the networks of their pods are, where that is allowed.
+    pub(crate) pods: bool,
+    /// Whether every pair of nodes is tried from pods.
+    pub(crate) mesh: bool,
+    /// Whether sizes are measured in any case.
+    pub(crate) sizes: bool,
+    /// Whether nodes are tried among each other, and DNS is looked at.
+    pub(crate) around: bool,
+}
+
+const NOTHING_MORE: Scope = Scope {
+    command: "",
+    concerns: |_| false,
+    nodes: false,
+    pods: false,
+    mesh: false,
+    sizes: false,
+    around: false,
+};
+
+impl Scope {
+    pub(crate) const DETECT: Self = Self {
+        command: "detect",
+        concerns: |check| ["cni-detect", "cni-version"].contains(&check.id),
+        ..NOTHING_MORE
+    };
+    pub(crate) const STATUS: Self = Self {
+        command: "status",
+        concerns: |check| is_by_api(check) && !is_triage(check),
+        ..NOTHING_MORE
+    };
+    pub(crate) const LOGS: Self = Self {
+        command: "logs",
+        concerns: |check| ["cni-log", "cni-events"].contains(&check.id),
+        ..NOTHING_MORE
+    };
+    pub(crate) const CONFIG: Self = Self {
+        command: "config",
+        concerns: |check| CONFIG.contains(&check.id),
+        nodes: true,
+        ..NOTHING_MORE
+    };
+    pub(crate) const IPAM: Self = Self {
+        command: "ipam",
+        concerns: |check| check.id.starts_with("cni-ipam") || IPAM.contains(&check.id),
+        nodes: true,
+        pods: true,
+        ..NOTHING_MORE
+    };
+    pub(crate) const CIDR: Self = Self {
+        command: "cidr",
+        concerns: |check| CIDR.contains(&check.id),
+        nodes: true,
+        ..NOTHING_MORE
+    };
+    pub(crate) const OVERLAY: Self = Self {
+        command: "overlay",
+        concerns: |check| OVERLAY.contains(&check.id) || check.needs.contains(&Need::Mesh),
+        nodes: true,
+        mesh: true,
+        ..NOTHING_MORE
+    };
+    pub(crate) const MTU: Self = Self {
+        command: "mtu",
+        concerns: |check| check.id == "net-mtu" || check.id.starts_with("net-mtu-"),
+        nodes: true,
+        mesh: true,
+        sizes: true,
+        ..NOTHING_MORE
+    };
+    pub(crate) const NODE: Self = Self {
+        command: "node",
+        concerns: is_of_nodes,
+        nodes: true,
+        pods: true,
+        ..NOTHING_MORE
+    };
+    pub(crate) const TRIAGE: Self = Self {
+        command: "triage",
+        concerns: |check| is_triage(check) || TRIAGE.contains(&check.id) || check.needs.contains(&Need::Mesh),
+        nodes: true,
+        mesh: true,
+        around: true,
+        ..NOTHING_MORE
+    };
+    pub(crate) const DIAGNOSE: Self = Self {
+        command: "diagnose",
+        concerns: |check| {
+            let is_told = |need: &Need| {
+                matches!(
+                    need,
+                    Need::Cni | Need::Mesh | Need::NodeNetwork | Need::NodeAccess | Need::PodNetworks
+                )
+            };
+            check.needs.iter().all(is_told) && !is_triage(check) && !check.id.starts_with("ep-")
+        },
+        nodes: true,
+        pods: true,
+        mesh: true,
+        ..NOTHING_MORE
+    };
+
+    /// The checks that it is about.
+    pub(crate) fn selection(&self) -> Selection {
+        Selection::of(self.concerns)
+    }
+}
+
+const CONFIG: [&str; 7] = [
+    "cni-detect",
+    "cni-conf",
+    "cni-conf-order",
+    "cni-bin",
+    "cni-subnetenv",
+    "cni-flannel-net",
+    "cni-node-cond",
+];
+const IPAM: [&str; 4] = ["cni-pod-ip", "cni-podcidr", "cni-dup-ip", "cni-events"];
+const CIDR: [&str; 5] = [
+    "cni-podcidr",
+    "cni-cidr-overlap",
+    "cni-flannel-net",
+    "cni-pod-ip",
+    "cni-subnetenv",
+];
+const OVERLAY: [&str; 20] = [
+    "cni-overlay",
+    "cni-links",
+    "cni-vxlan-if",
+    "cni-route",
+    "cni-neigh",
+    "cni-fdb",
+    "cni-public-ip",
+    "cni-encap-port",
+    "cni-bridge",
+    "cni-bgp",
+    "cni-bgp-routes",
+    "cni-flannel",
+    "cni-cidr-overlap",
+    "net-ipfwd",
+    "net-forward",
+    "net-fw-reject",
+    "net-fw-backends",
+    "net-fw-input-cni",
+    "net-rpf",
+    "net-vxlan-csum",
+];
+const TRIAGE: [&str; 12] = [
+    "cni-detect",
+    "cni-ds-ready",
+    "cni-node-cond",
+    "cni-events",
+    "cni-ipam-use",
+    "cni-podcidr",
+    "cni-cidr-overlap",
+    "cni-flannel-net",
+    "net-n2n",
+    "dns-ep",
+    "dns-deploy",
+    "dns-crash",
+];
+
+fn is_triage(check: &Check) -> bool {
+    check.id.starts_with("cni-triage")
+}
+
+fn is_by_api(check: &Check) -> bool {
+    check.needs.iter().all(|need| *need == Need::Cni)
+}
+
+fn is_of_nodes(check: &Check) -> bool {
+    let is_read = |need: &Need| matches!(need, Need::NodeNetwork | Need::NodeAccess | Need::PodNetworks);
+    check.needs.iter().all(is_read) && !check.id.starts_with("ep-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Scope; 11] = [
+        Scope::DIAGNOSE,
+        Scope::DETECT,
+        Scope::STATUS,
+        Scope::CONFIG,
+        Scope::IPAM,
+        Scope::OVERLAY,
+        Scope::CIDR,
+        Scope::MTU,
+        Scope::NODE,
+        Scope::LOGS,
+        Scope::TRIAGE,
+    ];
+
+    #[test]
+    fn every_command_is_about_something_and_looks_at_what_it_needs() {
+        for scope in ALL {
+            let needs = scope.selection().needs();
+            assert!(!needs.is_empty(), "{} makes no check", scope.command);
+            let of_nodes = [Need::NodeNetwork, Need::NodeAccess];
+            if of_nodes.iter().any(|need| needs.contains(need)) {
+                assert!(scope.nodes, "{}", scope.command);
+            }
+            if needs.contains(&Need::Mesh) {
+                assert!(scope.mesh, "{}", scope.command);
+            }
+        }
+    }
+
+    #[test]
+    fn each_command_makes_its_own_checks_and_no_others() {
+        for (scope, made, others) in [
+            (
+                Scope::STATUS,
+                &["cni-ds-ready", "cni-log", "cni-flannel-net"][..],
+                &["cni-route", "cni-triage", "net-mesh"][..],
+            ),
+            (
+                Scope::OVERLAY,
+                &["cni-route", "net-mesh"],
+                &["cni-log", "cni-bin", "ep-sel"],
+            ),
+            (
+                Scope::NODE,
+                &["cni-bin", "net-rpf"],
+                &["net-mesh", "ep-rule-stale", "cni-log"],
+            ),
+            (
+                Scope::DIAGNOSE,
+                &["cni-bin", "net-mesh", "cni-log"],
+                &["cni-triage-dns", "net-egr", "net-pol-dns"],
+            ),
+        ] {
+            let selection = scope.selection();
+            for id in made {
+                assert!(selection.has(id), "{} lacks {id}", scope.command);
+            }
+            for id in others {
+                assert!(!selection.has(id), "{} makes {id}", scope.command);
+            }
+        }
+    }
+}
