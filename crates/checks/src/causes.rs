@@ -362,6 +362,9 @@ fn root_cause(
         if accounted && fault.severity > Severity::Note {
             explains.push(deciding_check(fault).to_owned());
             explains.extend(explained_checks(fault));
+            // The same pairs, one by one.
+            let pairs = found.iter().map(|found| &found.finding.id);
+            explains.extend(pairs.filter(|id| *id == "cni-overlay").take(1).cloned());
         }
     }
     explains.extend(finding.explains.iter().cloned());

@@ -233,3 +233,27 @@ dns_is_throttled() {
       "/sys/fs/cgroup/cpu$group/cpu.stat" || return 1
   done
 }
+
+# with_range NODE CIDR: registers a node anew with another range for its pods: that of a node cannot be changed. Its kubelet takes it from there.
+with_range() {
+  kubectl get node "$1" -o json | jq --arg cidr "$2" 'del(.metadata.uid, .metadata.resourceVersion, .metadata.creationTimestamp, .metadata.managedFields)
+    | .spec.podCIDR = $cidr | .spec.podCIDRs = [$cidr]' > "$KEPT/node-$1.json"
+  if [ "$(kubectl get node "$1" -o 'jsonpath={.spec.podCIDR}')" != "$2" ]; then
+    kubectl replace --force -f "$KEPT/node-$1.json"
+  fi
+  kubectl wait --for=condition=Ready "node/$1" --timeout=50s
+}
+
+# restart_flannel [NODE]: has flannel of a node, or of all, start anew, and waits for it.
+restart_flannel() {
+  local of=()
+  [ $# -eq 0 ] || of=(--field-selector "spec.nodeName=$1")
+  kubectl -n kube-flannel delete pods -l app=flannel "${of[@]}"
+  kubectl -n kube-flannel rollout status daemonset/kube-flannel-ds --timeout=50s
+}
+
+# forget_self MAC TUNNEL_ADDRESS NODE_ADDRESS: flannel that still runs when its node's range changes takes the node for another one.
+forget_self() {
+  bridge fdb del "$1" dev flannel.1 dst "$3" self 2>/dev/null || true
+  ip neigh del "$2" dev flannel.1 2>/dev/null || true
+}

@@ -141,6 +141,8 @@ fn foreign(node: &str, first: &Configuration<'_>, usual: &str) -> Finding {
         "cni-events",
         "net-mesh",
         "cni-bridge",
+        "net-egr-overmasq",
+        "cni-overlay",
     ]
     .map(str::to_owned)
     .to_vec();

@@ -19,6 +19,8 @@ pub(crate) static CHECK: Check = Check {
 const DIRECTORY: &str = "/var/lib/cni/networks/";
 /// Files beyond the pods that may belong to pods that come and go at the moment.
 const SLACK: usize = 10;
+/// The same where the range is full, so that each of them counts.
+const FEW: usize = 3;
 /// From how many hundredths of the range on the node is about to run out.
 const NEARLY: usize = 95;
 
@@ -45,14 +47,14 @@ fn find(nodes: &Nodes<'_>, part: &[(&str, &Vec<String>)], judgement: &mut Judgem
                 continue;
             };
             let kept = names.iter().filter(|name| name.parse::<IpAddr>().is_ok()).count();
-            if kept <= pods + SLACK {
-                continue;
-            }
             let room = pod_cidrs(object)
                 .into_iter()
                 .find(|cidr| cidr.addr().is_ipv4())
-                .map(|cidr| cidr.hosts().take(70_000).count());
+                .map(|cidr| cidr.hosts().take(70_000).count().saturating_sub(1));
             let full = room.is_some_and(|room| kept * 100 >= room * NEARLY);
+            if kept <= pods + if full { FEW } else { SLACK } {
+                continue;
+            }
             let severity = if full { Severity::Error } else { Severity::Warning };
             let what = if full {
                 format!("{node} is out of pod addresses, and most of them belong to no pod")
@@ -110,6 +112,15 @@ mod tests {
                 .observation();
             assert_eq!(shown::finds(&CHECK, &observation)[0].severity, severity);
         }
+    }
+
+    #[test]
+    fn in_a_small_range_that_is_full_a_few_count_already() {
+        let observation = Scene::privileged(3)
+            .change_object("node2", |node| node.pod_cidrs = vec!["10.244.2.0/28".into()])
+            .change("node2", |reads| reserved(reads, 13))
+            .observation();
+        assert_eq!(shown::finds(&CHECK, &observation)[0].severity, Severity::Error);
     }
 
     #[test]

@@ -45,12 +45,20 @@ fn find(view: &View<'_>, nodes: &Nodes<'_>, part: &[(&str, &Vec<Route>)], judgem
     for way in ways
         .iter()
         .filter(|way| !(way.is_own() || is_down(way) && thrown(way.route).is_none()))
+        .filter(|way| thrown(way.route).is_some() || is_known(nodes, way))
     {
         let breaks = Breaks::Pairs {
             pairs: vec![(way.node.to_owned(), way.peer.name.clone())],
         };
         judgement.cause(finding(nodes, way), breaks);
     }
+}
+
+/// Whether the peer's CNI has told the others how it is reached, where such is told: before that nobody can have a route to it.
+fn is_known(nodes: &Nodes<'_>, way: &Way<'_>) -> bool {
+    const TOLD: &str = "flannel.alpha.coreos.com/backend-type";
+    let tells = |node: &observation::Node| node.annotations.contains_key(TOLD);
+    tells(way.peer) || !nodes.object(way.node).is_some_and(tells)
 }
 
 /// A route that throws packets away.
@@ -213,6 +221,20 @@ mod tests {
             })
             .observation();
         shown::passes(&CHECK, &observation);
+    }
+
+    #[test]
+    fn to_a_node_whose_cni_has_not_told_where_it_is_nobody_has_a_route() {
+        let told = |scene: Scene, node: &str| {
+            scene.change_object(node, |node| {
+                let name = "flannel.alpha.coreos.com/backend-type";
+                node.annotations.insert(name.to_owned(), "vxlan".to_owned());
+            })
+        };
+        let scene = Scene::healthy(3).change("node1", |reads| without_route(reads, "10.244.2.0/24"));
+        let joining = told(told(scene, "node1"), "node3");
+        shown::passes(&CHECK, &joining.observation());
+        shown::finds(&CHECK, &told(joining, "node2").observation());
     }
 
     #[test]

@@ -44,6 +44,7 @@ fn finding(subject: Subject, summary: String, evidence: Evidence) -> Finding {
     let mut finding = Finding::new(CHECK.id, Severity::Error, subject, summary, evidence);
     finding.explains = ids(&[
         "net-mesh",
+        "cni-overlay",
         "cni-route",
         "cni-pod-ip",
         "cni-dup-ip",

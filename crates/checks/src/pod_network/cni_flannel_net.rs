@@ -143,6 +143,7 @@ fn finding(scene: &Cnis<'_>, config: &FlannelConfig, summary: String, fact: Stri
         "cni-cidr-overlap",
         "net-egr-masq",
         "net-mesh",
+        "cni-overlay",
     ]);
     finding.explains.extend(ids(&NO_NETWORK));
     let namespace = word(&config.namespace);
@@ -171,6 +172,15 @@ fn excluding(
     };
     let what = format!("flannel's network {network} does not contain the range {whose}");
     let mut finding = finding(scene, config, what, format!("net-conf.json says {network}"));
+    // One among many was given another range: it is the one that is odd.
+    if let ([node], 3..) = (outside, scene.nodes.len()) {
+        finding.subject = Subject::node(*node);
+        finding.hint = Some(format!(
+            "have the node given a range of the cluster's: drain it, delete its object and restart its kubelet: `kubectl drain {name} \
+             --ignore-daemonsets && kubectl delete node {name}`",
+            name = word(node)
+        ));
+    }
     let ranges: Vec<String> = scene
         .nodes
         .iter()
@@ -212,7 +222,7 @@ fn in_force_elsewhere(
         let others = if rest == 0 {
             String::new()
         } else {
-            format!(" and {} more", count(rest, "node"))
+            format!(" and {}", count(rest, "other node"))
         };
         return Some(Evidence::command(
             format!(
@@ -293,6 +303,10 @@ mod tests {
                 .contains("after 3 pods of flannel had started")
         );
         let one = Fixture::healthy().node("node3", |node| node.pod_cidrs = vec!["10.245.3.0/24".into()]);
+        assert_eq!(
+            shown::finds(&CHECK, &one.observe())[0].subject,
+            Subject::node("node3")
+        );
         assert!(
             shown::finds(&CHECK, &one.observe())[0]
                 .summary

@@ -176,6 +176,7 @@ fn shared(scene: &Cnis<'_>, cidr: IpNet, nodes: &[&Node]) -> Finding {
         "cni-flannel",
         "cni-ds-ready",
         "net-mesh",
+        "cni-overlay",
         "net-rpf",
         "net-gw",
     ]);
