@@ -48,6 +48,9 @@ const SILENCING: &[&str] = &[
     "cni-public-ip",
 ];
 
+/// What a node's pods are to have for a network. Where that is wrong, all that is read of their devices and ways looks wrong beside it.
+const RANGES: &[&str] = &["cni-podcidr", "cni-cidr-overlap", "cni-subnetenv"];
+
 /// What is a mistake in a policy whatever is seen to fail: it has another meaning than its words, or none, or takes the
 /// names away that nearly everything begins with.
 const MISTAKES: &[&str] = &["net-pol-dash", "net-pol-hostnet", "net-pol-dns", "cni-nopolicy"];
@@ -139,6 +142,7 @@ pub(crate) fn explain(view: &View<'_>, found: &[Found], checks: &[CheckResult]) 
             // What was read where it is goes before what only probes say. But nodes that do not reach each other lie
             // below all else, unless it was read why.
             is_measured(finding) && (finding.id != "net-n2n" || silenced.contains(&finding.subject)),
+            !RANGES.contains(&finding.id.as_str()),
             candidate.layer,
             std::cmp::Reverse(candidate.explained.len()),
         )

@@ -108,10 +108,7 @@ impl<'a> Nodes<'a> {
                 .iter()
                 .filter_map(|(node, evidence)| Some((node.as_str(), evidence.seen()?)))
                 .collect(),
-            networks: objects
-                .values()
-                .flat_map(|node| pod_cidrs(node).into_iter().map(|cidr| (cidr, *node)))
-                .collect(),
+            networks: networks(objects.values().copied()),
             objects,
             gaps: read.values().filter_map(Observed::gap).cloned().collect(),
             tables: BTreeMap::new(),
@@ -268,6 +265,18 @@ impl<'a> Nodes<'a> {
             ways
         })
     }
+}
+
+/// The pod networks, and whose they are. One that two nodes have is nobody's: whatever leads to it is right for one and wrong for the other.
+fn networks<'a>(nodes: impl Iterator<Item = &'a Node>) -> Vec<(IpNet, &'a Node)> {
+    let all: Vec<(IpNet, &Node)> = nodes
+        .flat_map(|node| pod_cidrs(node).into_iter().map(move |cidr| (cidr, node)))
+        .collect();
+    let mut owners: BTreeMap<IpNet, usize> = BTreeMap::new();
+    for (cidr, _) in &all {
+        *owners.entry(*cidr).or_default() += 1;
+    }
+    all.into_iter().filter(|(cidr, _)| owners[cidr] == 1).collect()
 }
 
 fn main_table(routes: &[Route]) -> Vec<(IpNet, &Route)> {

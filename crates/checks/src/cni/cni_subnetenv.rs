@@ -70,9 +70,17 @@ fn finding(node: &str, severity: Severity, summary: String, fact: String) -> Fin
         summary,
         Evidence::command(fact, look(node)),
     );
-    finding.explains = ["net-probe-pod", "cni-events", "cni-pod-ip", "cni-log"]
-        .map(str::to_owned)
-        .to_vec();
+    finding.explains = [
+        "net-probe-pod",
+        "cni-events",
+        "cni-pod-ip",
+        "cni-log",
+        "cni-bridge",
+        "net-mesh",
+        "cni-overlay",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     finding.hint = Some(restart(node));
     finding
 }

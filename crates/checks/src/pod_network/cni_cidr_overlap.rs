@@ -47,6 +47,12 @@ fn finding(subject: Subject, summary: String, evidence: Evidence) -> Finding {
         "cni-overlay",
         "cni-route",
         "cni-pod-ip",
+        "cni-bridge",
+        "cni-subnetenv",
+        "cni-vxlan-if",
+        "cni-log",
+        "cni-events",
+        "net-probe-pod",
         "cni-dup-ip",
         "cni-flannel-net",
         "net-rpf",
@@ -194,7 +200,7 @@ fn addresses(scene: &Cnis<'_>, owned: &[(&Node, IpNet)], judgement: &mut Judgeme
         for address in &node.internal_ips {
             let within = owned.iter().find(|(_, cidr)| cidr.contains(address));
             let (what, whose) = match (within, services.iter().find(|range| range.contains(address))) {
-                (Some((owner, cidr)), _) => (*cidr, format!("the pods of {}", owner.name)),
+                (Some((other, cidr)), _) => (*cidr, format!("the pods of {}", other.name)),
                 (None, Some(range)) => (*range, "Services".to_owned()),
                 (None, None) => continue,
             };
@@ -228,12 +234,12 @@ fn on_the_wire(view: &View<'_>, owned: &[(&Node, IpNet)], judgement: &mut Judgem
                 continue;
             };
             let hit = owned.iter().find(|(_, cidr)| cidr.contains(&network));
-            let Some((owner, cidr)) = hit else { continue };
+            let Some((holder, cidr)) = hit else { continue };
             let device = route.device.clone().unwrap_or_default();
-            let whose = if owner.name == **name {
+            let whose = if holder.name == **name {
                 "its own pods".to_owned()
             } else {
-                format!("the pods of {}", owner.name)
+                format!("the pods of {}", holder.name)
             };
             let mut finding = finding(
                 Subject::node(*name),
@@ -245,13 +251,13 @@ fn on_the_wire(view: &View<'_>, owned: &[(&Node, IpNet)], judgement: &mut Judgem
             );
             finding
                 .evidence
-                .push(Evidence::command(format!("{} has {cidr}", owner.name), LIST));
+                .push(Evidence::command(format!("{} has {cidr}", holder.name), LIST));
             finding.hint = Some(format!(
                 "give {device} another network, as the range of another container engine in its own configuration: `{}`",
                 on_node(name, &[&format!("ip address show {device}")])
             ));
             let breaks = Breaks::Pairs {
-                pairs: vec![((*name).to_owned(), owner.name.clone())],
+                pairs: vec![((*name).to_owned(), holder.name.clone())],
             };
             judgement.cause(finding, breaks);
         }

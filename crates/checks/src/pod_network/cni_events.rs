@@ -70,6 +70,17 @@ fn still_waits(event: &CniEvent, pod: &PodAddresses) -> bool {
     pod.phase == "Pending" && pod.addresses.is_empty()
 }
 
+/// The last event about a pod of a node that still waits for an address, because the address manager had none.
+pub(super) fn without_address<'a>(scene: &Cnis<'a>, node: &str) -> Option<&'a CniEvent> {
+    let events = scene.facts.events.seen().into_iter().flatten();
+    let mut recent = events.filter(|event| scene.ago(event.last.as_deref()).is_some_and(|ago| ago <= RECENT));
+    recent.find(|event| {
+        let mut waiting = scene.pods_of(node).filter(|pod| still_waits(event, pod));
+        let is_about = |pod: &PodAddresses| pod.namespace == event.namespace && pod.name == event.pod;
+        waiting.any(is_about) && class(event) == "no-addresses"
+    })
+}
+
 /// What the text is, so that the same about many pods is told once.
 fn class(event: &CniEvent) -> String {
     let first = errortext::read(&event.message).matches.into_iter().next();

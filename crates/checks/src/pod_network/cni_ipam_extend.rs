@@ -4,7 +4,7 @@ use report::{Evidence, Finding, Severity, Subject};
 use super::room::{NEARLY, room};
 use super::{count, few, over, part};
 use crate::check::{Check, Judgement, Need};
-use crate::nodes::pod_cidrs;
+use crate::nodes::{majority, pod_cidrs};
 use crate::view::View;
 
 /// Where nodes run out of addresses, or no range is left for a further node: what there is to extend with. A node's range stays what it is;
@@ -34,7 +34,9 @@ fn judge(view: &View<'_>) -> Judgement {
             .flat_map(|node| pod_cidrs(node))
             .filter(|cidr| cidr.addr().is_ipv4())
             .collect();
-        let Some(mask) = given.iter().map(IpNet::prefix_len).max() else {
+        let lengths = || given.iter().map(IpNet::prefix_len);
+        // What most were given is what the next will be.
+        let Some(mask) = majority(lengths()).or_else(|| lengths().max()) else {
             return;
         };
         let crowded: Vec<&str> = scene

@@ -1,7 +1,9 @@
+use observation::CniEvent;
 use report::{Evidence, Finding, Severity, Subject};
 
+use super::cni_events::{own_words, without_address};
 use super::room::{FULL, NEARLY, Room, room};
-use super::{Cnis, ids, over, part};
+use super::{Cnis, count, ids, over, part};
 use crate::check::{Breaks, Check, Judgement, Need};
 use crate::shell::{on_node, word};
 use crate::view::View;
@@ -32,7 +34,7 @@ fn judge(view: &View<'_>) -> Judgement {
                 continue;
             };
             if room.share() >= NEARLY {
-                let finding = crowded(&node.name, &room);
+                let finding = crowded(&node.name, &room, without_address(scene, &node.name));
                 if finding.severity == Severity::Error {
                     judgement.cause(finding, Breaks::Nothing);
                 } else {
@@ -45,9 +47,17 @@ fn judge(view: &View<'_>) -> Judgement {
     })
 }
 
-fn crowded(node: &str, room: &Room) -> Finding {
+fn crowded(node: &str, room: &Room, waiting: Option<&CniEvent>) -> Finding {
     let (used, usable, cidr) = (room.used(), room.usable, room.cidr);
-    let (severity, what) = if room.share() >= FULL {
+    // Addresses are booked before and given back after what the API shows: the address manager itself knows best.
+    let (severity, what) = if waiting.is_some() && used < usable {
+        (
+            Severity::Error,
+            format!(
+                "{node} is out of pod addresses: {used} of {usable} of {cidr} are seen to be taken, and no other was to be had for new pods"
+            ),
+        )
+    } else if room.share() >= FULL {
         let left = usable.saturating_sub(used);
         let what = if left == 0 {
             format!("{node} is out of pod addresses: all {usable} of {cidr} are taken")
@@ -71,10 +81,25 @@ fn crowded(node: &str, room: &Room) -> Finding {
         Subject::node(node),
         what,
         Evidence::command(
-            format!("{} pods of {node} have an address of {cidr}", room.pods),
+            format!("{} of {node} with an address of {cidr}", count(room.pods, "pod")),
             list,
         ),
     );
+    if let Some(event) = waiting {
+        finding.evidence.push(Evidence::command(
+            format!(
+                "pod/{} -n {}: {}",
+                event.pod,
+                event.namespace,
+                own_words(&event.message)
+            ),
+            format!(
+                "kubectl -n {} describe pod {}",
+                word(&event.namespace),
+                word(&event.pod)
+            ),
+        ));
+    }
     let is_leak = room.booked.as_ref().is_some_and(|(path, booked)| {
         finding.evidence.push(Evidence::command(
             format!("{booked} addresses are booked in {path}"),
@@ -162,6 +187,23 @@ mod tests {
             .crowded(2, 9)
             .node("node2", |node| node.pod_cidrs = vec!["10.244.2.0/28".into()]);
         shown::finds(&CHECK, &full.observe());
+    }
+
+    #[test]
+    fn where_the_address_manager_itself_has_none_a_range_that_seems_nearly_full_is() {
+        let small = Fixture::healthy()
+            .crowded(2, 10)
+            .node("node2", |node| node.pod_cidrs = vec!["10.244.2.0/28".into()])
+            .waits("web-2");
+        let nearly = shown::finds(&CHECK, &small.clone().crowded(2, 1).observe());
+        assert_eq!(nearly[0].severity, Severity::Warning);
+        let text = "plugin type=\"flannel\" failed (add): failed to allocate for range 0: no IP addresses available in range set: 10.244.2.1-10.244.2.14";
+        let full = small
+            .crowded(2, 1)
+            .event("web-2", "node2", text, "2026-03-01T08:59:30Z");
+        let findings = shown::finds(&CHECK, &full.observe());
+        assert_eq!(findings[0].severity, Severity::Error);
+        assert!(findings[0].evidence[1].fact.contains("no IP addresses available"));
     }
 
     #[test]

@@ -54,8 +54,14 @@ fn judge(view: &View<'_>) -> Judgement {
         unset(scene, &without, judgement);
         for (cidr, nodes) in owners {
             if nodes.len() > 1 {
-                let breaks = Breaks::CrossNode {
-                    node: newest(scene, &nodes).name.clone(),
+                let ends = |node: &&Node| {
+                    let own = node.name.clone();
+                    let others = scene.nodes.iter().filter(move |it| it.name != own);
+                    let own = node.name.clone();
+                    others.map(move |it| (own.clone(), it.name.clone()))
+                };
+                let breaks = Breaks::Pairs {
+                    pairs: nodes.iter().flat_map(ends).collect(),
                 };
                 judgement.cause(shared(scene, cidr, &nodes), breaks);
             }

@@ -15,14 +15,18 @@ pub(crate) fn tables(view: &View<'_>) -> Vec<Table> {
     let Some(Ok(scene)) = Cnis::of(view) else {
         return Vec::new();
     };
-    let all = [of_controllers(&scene), by_node(view, &scene), page(view, &scene)];
+    let all = [
+        Some(of_controllers(&scene)),
+        by_node(view, &scene),
+        page(view, &scene),
+    ];
     all.into_iter()
         .flatten()
         .filter(|table| !table.rows.is_empty())
         .collect()
 }
 
-fn of_controllers(scene: &Cnis<'_>) -> Option<Table> {
+fn of_controllers(scene: &Cnis<'_>) -> Table {
     let mut table = Table::new(
         "CNI",
         &[
@@ -50,7 +54,7 @@ fn of_controllers(scene: &Cnis<'_>) -> Option<Table> {
             Some(controller.ready.to_string()),
         ]);
     }
-    Some(table)
+    table
 }
 
 fn by_node(view: &View<'_>, scene: &Cnis<'_>) -> Option<Table> {
