@@ -1,14 +1,23 @@
 //! The CNI, as the API shows it: which one there is, its pods and what they log, what configures it, what it handed out, and the events that
 //! say where it failed.
 
+mod agents;
+mod bird;
+mod calico;
+mod cilium;
+mod command;
 mod events;
 mod flannel;
 mod objects;
 #[cfg(test)]
 mod on_fake;
+mod parts;
 mod pods;
 mod products;
+#[cfg(test)]
+mod products_on_fake;
 mod ranges;
+mod terway;
 
 use futures::stream::{self, StreamExt as _};
 use observation::{Cni, CniController, CniNode, CniPod, PodAddresses};
@@ -37,15 +46,28 @@ const READING: usize = 8;
 /// Of so many pods logs are read, those that are not well first.
 const MOST_LOGS: usize = 120;
 
+/// What products keep in the API, those that are there.
+#[derive(Default)]
+struct Products {
+    calico: Option<observation::Calico>,
+    cilium: Option<observation::Cilium>,
+    terway: Option<observation::Terway>,
+}
+
 impl Cluster {
     /// Reads what the API shows of the CNI. Logs are read of the pods on `nodes` only, or where that is `None` of all.
     /// `read_at` is the time now, RFC 3339, UTC.
     pub async fn cni(&self, nodes: Option<&[String]>, read_at: String) -> Cni {
-        let (controllers, groups, events, cluster_pods, states, ranges, policies) = tokio::join!(
+        let handed_out = async {
+            let groups = self.cni_groups().await;
+            let products = Box::pin(self.cni_products(groups.seen())).await;
+            // After the addresses that were given away: a pod that came in between is not taken for gone.
+            (groups, products, self.pods_and_addresses().await)
+        };
+        let (controllers, (groups, products, cluster_pods), events, states, ranges, policies) = tokio::join!(
             self.cni_controllers(),
-            self.cni_groups(),
+            Box::pin(handed_out),
             self.cni_events(),
-            self.pods_and_addresses(),
             self.cni_nodes(),
             self.cluster_ranges(),
             self.count_policies(),
@@ -71,6 +93,44 @@ impl Cluster {
             nodes: states,
             ranges,
             policies,
+            calico: products.calico.map(Box::new),
+            cilium: products.cilium.map(Box::new),
+            terway: products.terway.map(Box::new),
+        }
+    }
+
+    /// Asks the agents of the CNI on their nodes what the API does not have: BGP sessions, and how they are. Every question is a command in
+    /// a pod that runs already, and only looks.
+    pub async fn ask_cni(&self, cni: &mut Cni) {
+        if let Some(calico) = &mut cni.calico {
+            Box::pin(self.ask_birds(calico)).await;
+        }
+        if let Some(cilium) = &mut cni.cilium {
+            Box::pin(self.ask_cilium(cilium)).await;
+        }
+    }
+
+    /// Has the agents of the CNI say for so many seconds which packets they drop, where they can. As [`Cluster::ask_cni`], by commands.
+    pub async fn listen_to_cni(&self, cni: &mut Cni, seconds: u32) {
+        if let Some(cilium) = &mut cni.cilium {
+            Box::pin(self.ask_cilium_drops(cilium, seconds)).await;
+        }
+    }
+
+    /// What the products that have objects of their own keep in the API. Where the groups are not known nothing of them is.
+    async fn cni_products(&self, groups: Option<&Vec<String>>) -> Products {
+        let Some(groups) = groups else {
+            return Products::default();
+        };
+        let (calico, cilium, terway) = tokio::join!(
+            Box::pin(self.read_calico(groups)),
+            Box::pin(self.read_cilium(groups)),
+            Box::pin(self.read_terway(groups))
+        );
+        Products {
+            calico,
+            cilium,
+            terway,
         }
     }
 

@@ -1,5 +1,10 @@
 //! The CNI of a cluster as the API shows it: which there is, what runs it, what configures it, and what it handed out.
 
+mod agent;
+mod calico;
+mod cilium;
+mod terway;
+
 use std::fmt;
 use std::net::IpAddr;
 
@@ -7,6 +12,11 @@ use report::{Observed, Subject};
 use serde::{Deserialize, Serialize};
 
 use crate::{Condition, ConfigDocument, Ended, LogTail, Waiting};
+
+pub use agent::*;
+pub use calico::*;
+pub use cilium::*;
+pub use terway::*;
 
 /// What was seen of the CNI.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +42,15 @@ pub struct Cni {
     pub ranges: ClusterRanges,
     /// How many `NetworkPolicies` there are.
     pub policies: Observed<u32>,
+    /// Calico; `None` where the API server has no API of it and no pod of it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calico: Option<Box<Calico>>,
+    /// Cilium; `None` as above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cilium: Option<Box<Cilium>>,
+    /// Terway; `None` as above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terway: Option<Box<Terway>>,
 }
 
 /// A CNI, or what stands between one and the runtime.
@@ -257,6 +276,9 @@ pub struct PodAddresses {
     /// What makes it anew when it is deleted, as `replicaset/web-6d4f`; `None` when nothing does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub controller: Option<String>,
+    /// The addresses that its CNI says it gave the pod, by the annotation `cni.projectcalico.org/podIPs`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given: Vec<IpAddr>,
 }
 
 impl PodAddresses {

@@ -265,7 +265,7 @@ fn with_type(resource: &Resource, object: &Value) -> Value {
 fn put(shared: &Shared, mut object: Value) {
     let kind = object["kind"].as_str().unwrap_or("").to_owned();
     let resource = shared
-        .resource_of_kind(&kind)
+        .resource_of(&object)
         .unwrap_or_else(|| panic!("no kind is called \"{kind}\""));
     let name = object["metadata"]["name"]
         .as_str()

@@ -78,6 +78,14 @@ impl Shared {
             .find(|resource| resource.kind == kind || resource.plural == kind)
     }
 
+    /// The resource of an object by what it says of itself. Several groups may have a kind of one name.
+    pub(crate) fn resource_of(&self, object: &Value) -> Option<&Resource> {
+        let kind = object["kind"].as_str().unwrap_or("");
+        let mut all = self.resources.iter();
+        all.find(|resource| resource.kind == kind && object["apiVersion"] == resource.api_version())
+            .or_else(|| self.resource_of_kind(kind))
+    }
+
     /// Changes an object if it is still the one with this uid; gives its new state.
     pub(crate) fn update(&self, key: &Key, uid: &Value, change: impl FnOnce(&mut Value)) -> Option<Object> {
         let mut store = self.store();

@@ -118,6 +118,9 @@ impl Fixture {
                     services: Observed::Seen(vec![sign("10.96.0.0/12")]),
                 },
                 policies: Observed::Seen(0),
+                calico: None,
+                cilium: None,
+                terway: None,
             },
             scene: Scene::privileged(3)
                 .change_object("node1", ready)

@@ -24,6 +24,28 @@ pub(super) struct Metadata {
     creation_timestamp: Option<String>,
     deletion_timestamp: Option<String>,
     owner_references: Vec<Owner>,
+    annotations: Given,
+}
+
+/// Of the annotations those in which a CNI says what it gave a pod.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Given {
+    #[serde(rename = "cni.projectcalico.org/podIP")]
+    one: Option<String>,
+    #[serde(rename = "cni.projectcalico.org/podIPs")]
+    all: Option<String>,
+}
+
+impl Given {
+    /// As `10.244.1.5/32,fd00::5/128`.
+    fn addresses(&self) -> Vec<std::net::IpAddr> {
+        let text = self.all.as_ref().or(self.one.as_ref());
+        let parts = text.into_iter().flat_map(|text| text.split(','));
+        parts
+            .filter_map(|part| part.trim().split('/').next()?.parse().ok())
+            .collect()
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -300,6 +322,7 @@ impl PodItem {
         let controller = owners.find(|owner| owner.controller);
         let addresses = self.status.pod_ips.iter();
         PodAddresses {
+            given: self.metadata.annotations.addresses(),
             addresses: addresses.filter_map(|it| it.ip.parse().ok()).collect(),
             namespace: self.metadata.namespace,
             name: self.metadata.name,
