@@ -202,6 +202,40 @@ fn simulated() -> BTreeMap<&'static str, Observation> {
         .collect();
     cases.insert("node-not-ready", node_not_ready());
     cases.insert("hostile-names", hostile_names());
+    cases.extend(products());
+    cases
+}
+
+/// CNIs with objects of their own, by what the API says of them: one of each that is well, and one that is not.
+fn products() -> BTreeMap<&'static str, Observation> {
+    use observation::CniProduct::{Calico, Cilium, Terway};
+
+    use crate::calico::fixture::Fixture as OfCalico;
+    use crate::cilium::fixture::Fixture as OfCilium;
+    use crate::product::by_api;
+    use crate::terway::fixture as terway;
+    let calico = |fixture: OfCalico| by_api(fixture.observe(), Calico);
+    let cilium = |fixture: OfCilium| by_api(fixture.observe(), Cilium);
+    let small = OfCalico::vxlan().pool(|pool| pool.cidr = "10.244.0.0/24".into());
+    let mut cases = BTreeMap::new();
+    cases.insert("calico-vxlan", calico(OfCalico::vxlan()));
+    cases.insert("calico-bgp", calico(OfCalico::bgp()));
+    let refused = OfCalico::bgp().down("node2", "Connect", "Socket: Connection refused");
+    cases.insert("calico-bgp-peer-down", calico(refused));
+    cases.insert("calico-pool-full", calico(small.full_blocks(4, 64)));
+    cases.insert("calico-leaked", calico(OfCalico::vxlan().leaked(10)));
+    let other = OfCalico::vxlan().pool(|pool| pool.cidr = "192.168.0.0/16".into());
+    cases.insert("calico-other-pool", calico(other));
+    cases.insert("cilium-tunnel", cilium(OfCilium::tunnel()));
+    cases.insert("cilium-native", cilium(OfCilium::native()));
+    let exhausted = OfCilium::tunnel().node("node3", |node| {
+        node.pod_cidrs.clear();
+        node.operator_error = Some("allocator full, can't allocate new CIDRs".into());
+    });
+    cases.insert("cilium-pool-exhausted", cilium(exhausted));
+    cases.insert("terway", by_api(terway::observe(|_| {}), Terway));
+    let full = terway::observe(terway::out_of_addresses);
+    cases.insert("terway-vswitch-full", by_api(full, Terway));
     cases
 }
 

@@ -2,6 +2,8 @@ mod needs;
 
 use report::{Finding, Gap, GapReason, Subject};
 
+use crate::calico;
+use crate::cilium;
 use crate::cni;
 use crate::control;
 use crate::dns;
@@ -16,6 +18,7 @@ use crate::policy;
 use crate::proxy;
 use crate::rules;
 use crate::service;
+use crate::terway;
 use crate::tracked;
 use crate::view::View;
 
@@ -220,6 +223,17 @@ pub const CHECKS: &[&Check] = &[
     &cni::cni_subnetenv::CHECK,
     &cni::cni_ipam_leak::CHECK,
     &pod_network::cni_ipam_use::CHECK,
+    &calico::cni_calico::CHECK,
+    &calico::cni_calico_cfg::CHECK,
+    &calico::cni_calico_pool::CHECK,
+    &calico::cni_ipam_calico::CHECK,
+    &calico::cni_bgp::CHECK,
+    &calico::cni_bgp_routes::CHECK,
+    &calico::cni_calico_wep::CHECK,
+    &calico::cni_calico_np::CHECK,
+    &cilium::cni_cilium::CHECK,
+    &cilium::cni_cilium_drop::CHECK,
+    &terway::cni_terway::CHECK,
     &cni::cni_bridge::CHECK,
     &cni::cni_vxlan_if::CHECK,
     &cni::cni_links::CHECK,

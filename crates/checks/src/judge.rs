@@ -76,6 +76,9 @@ pub fn judge_selected(observation: &Observation, options: &JudgeOptions, selecti
         .collect();
     report.tables = crate::proxy::table(&view).into_iter().collect();
     report.tables.extend(crate::pod_network::tables(&view));
+    report.tables.extend(crate::calico::tables(&view));
+    report.tables.extend(crate::cilium::tables(&view));
+    report.tables.extend(crate::terway::tables(&view));
     report.tables.extend(crate::dns::tables(&view));
     report.tables.extend(crate::tracked::tables(&view));
     report.tables.extend(crate::endpoints::spread_tables(&view));

@@ -2,10 +2,12 @@
 //!
 //! Pure: an [`observation::Observation`] in, a [`report::Report`] out. The same observation always gives the same report.
 
+mod calico;
 #[cfg(test)]
 mod cases;
 mod causes;
 mod check;
+mod cilium;
 mod cni;
 mod control;
 mod coverage;
@@ -29,6 +31,7 @@ mod plan;
 mod pod;
 mod pod_network;
 mod policy;
+mod product;
 mod proxy;
 mod reach;
 mod rules;
@@ -42,6 +45,7 @@ mod shown;
 #[cfg(test)]
 mod simulation;
 mod suggestion;
+mod terway;
 mod tracked;
 mod tries;
 mod underlay;

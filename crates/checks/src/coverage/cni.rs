@@ -1,10 +1,6 @@
 //! What `kubectl cnicheck` is to decide.
 
-use super::{Row, held, made, text, wanted};
-
-const CALICO: &str = "needs cnicheck, and Calico's objects";
-const CILIUM: &str = "needs cnicheck, and commands run in Cilium's pods";
-const LINKS: &str = "needs cnicheck, and the links, routes and neighbours of nodes judged as a CNI's";
+use super::{Row, held, made, text};
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Row] = &[
@@ -15,13 +11,14 @@ pub(super) const ROWS: &[Row] = &[
     made("cni-version", "the CNI's version is supported and the same everywhere"),
     made("cni-nopolicy", "somebody enforces the policies that there are"),
     made("cni-pol-dataplane", "policies have become rules on the nodes"),
-    wanted("cni-calico", "Calico's parts are ready", CALICO),
-    wanted("cni-calico-cfg", "Calico's configuration makes sense", CALICO),
-    wanted("cni-calico-wep", "Calico's endpoints are the pods that there are", CALICO),
-    wanted("cni-calico-np", "which policies of Calico's own there are", CALICO),
-    wanted("cni-calico-pool", "Calico's pools fit the cluster", CALICO),
-    wanted("cni-cilium", "Cilium's agents are healthy", CILIUM),
-    wanted("cni-cilium-drop", "what Cilium drops, and why", CILIUM),
+    made("cni-calico", "Calico's parts are ready"),
+    made("cni-calico-cfg", "Calico's configuration makes sense"),
+    made("cni-calico-wep", "Calico's endpoints are the pods that there are"),
+    made("cni-calico-np", "which policies of Calico's own there are"),
+    made("cni-calico-pool", "Calico's pools fit the cluster"),
+    made("cni-cilium", "Cilium's agents are healthy"),
+    made("cni-cilium-drop", "what Cilium drops, and why"),
+    made("cni-terway", "Terway has addresses for more pods"),
     made("cni-flannel", "flannel's pods, configuration and tunnel, told apart"),
     made("cni-flannel-net", "flannel's network is the cluster's"),
     held("cni-no-cli", "no fact needs a tool of the CNI's own", "everything is read from the API, from files of nodes, or from what images already have"),
@@ -32,7 +29,7 @@ pub(super) const ROWS: &[Row] = &[
     made("cni-events", "no event says that a pod's network could not be made"),
     made("cni-log", "what the CNI's logs say"),
     made("cni-ipam-use", "nodes and pools have addresses left"),
-    wanted("cni-ipam-calico", "Calico has blocks and addresses left", CALICO),
+    made("cni-ipam-calico", "Calico has blocks and addresses left"),
     made("cni-ipam-leak", "no address is held for a pod that is gone"),
     made("cni-ipam-release", "which addresses can be released with proof"),
     made("cni-ipam-extend", "a further pool that would fit"),
@@ -66,8 +63,8 @@ pub(super) const ROWS: &[Row] = &[
     made("cni-encap-port", "the tunnel's packets arrive"),
     made("cni-bridge", "the bridge holds the node's gateway address and is up"),
     made("cni-veth", "every pod's end on the node is attached and up"),
-    wanted("cni-bgp", "BGP sessions are established", CALICO),
-    wanted("cni-bgp-routes", "BGP has brought the routes to every node's pods", LINKS),
+    made("cni-bgp", "BGP sessions are established"),
+    made("cni-bgp-routes", "BGP has brought the routes to every node's pods"),
     made("cni-triage", "one page for the first minutes of an outage"),
     made("cni-triage-all", "what to restore first when no pod has a network"),
     made("cni-triage-dns", "what to restore first when no name resolves"),
