@@ -51,6 +51,11 @@ pub(crate) enum Command {
     /// Look at the tunnel and the routes between nodes, and try every pair.
     #[command(after_help = EXIT_STATUS)]
     Overlay(Box<OnNodes>),
+    /// Look at how BGP spreads the routes to pods: sessions, routes of the nodes, and what configures them.
+    ///
+    /// Sessions by what the API has of them; with --node-access BIRD of each node is asked, by a command in its pod that only looks.
+    #[command(after_help = EXIT_STATUS)]
+    Bgp(Box<OnNodes>),
     /// Look at the ranges of pods, Services and nodes: whether each node has its own, and whether they overlap.
     #[command(after_help = EXIT_STATUS)]
     Cidr(Box<OnNodes>),

@@ -55,6 +55,14 @@ pub(crate) async fn on_nodes(
         .await
 }
 
+/// Agents of the CNI that say which packets they drop do so for so many seconds.
+const LISTENING: u32 = 10;
+
+/// Whether more than the API may be read: then agents of the CNI are asked too, by commands in their pods.
+fn reads_all(scope: Scope, wanted: &OnNodes) -> bool {
+    wanted.reading.node_access && scope.nodes
+}
+
 /// What was tried, beside what was read.
 #[derive(Default)]
 struct Tried {
@@ -71,7 +79,14 @@ async fn observe(
 ) -> Result<Observation, Failure> {
     let look = &wanted.look;
     let mut session = Session::open(connection, &look.pods, &look.output, run).await?;
-    let cni = cni(&mut session, look).await?;
+    let mut cni = cni(&mut session, look).await?;
+    let cluster = session.cluster.clone();
+    if reads_all(scope, wanted) {
+        let asking = cluster.ask_cni(&mut cni);
+        session
+            .observe("asking the CNI on its nodes", Box::pin(asking))
+            .await?;
+    }
     let dns = if scope.around {
         Some(dns(&mut session).await?)
     } else {
@@ -129,8 +144,25 @@ async fn observe(
         let (between, tried) = Box::pin(async { tokio::join!(between, tried) }).await;
         tried.map(|tried: Tried| (between, tried))
     };
-    let looked = node_reading::around(&mut session, around, work);
-    let (read, (between, tried)) = Box::pin(looked).await?;
+    let mut looked = Box::pin(node_reading::around(&mut session, around, work));
+    // What is dropped while probes are sent is what a reader wants to know of.
+    let mut listened = Box::pin(async {
+        if reads_all(scope, wanted) && scope.mesh {
+            cluster.listen_to_cni(&mut cni, LISTENING).await;
+        }
+    });
+    let looked = tokio::select! {
+        looked = &mut looked => {
+            // Nobody waits for it where the user has stopped the run.
+            if looked.is_ok() {
+                listened.as_mut().await;
+            }
+            looked
+        }
+        () = &mut listened => looked.as_mut().await,
+    };
+    drop(listened);
+    let (read, (between, tried)) = looked?;
     let mut observation = session.finish(tried.placement)?;
     read.note(&mut observation);
     observation.mesh = tried.mesh;

@@ -34,6 +34,7 @@ fn main() -> ExitCode {
             Command::Config(wanted) => on_nodes(Scope::CONFIG, &wanted).await,
             Command::Ipam(wanted) => on_nodes(Scope::IPAM, &wanted).await,
             Command::Overlay(wanted) => on_nodes(Scope::OVERLAY, &wanted).await,
+            Command::Bgp(wanted) => on_nodes(Scope::BGP, &wanted).await,
             Command::Cidr(wanted) => on_nodes(Scope::CIDR, &wanted).await,
             Command::Mtu(wanted) => on_nodes(Scope::MTU, &wanted).await,
             Command::Node(wanted) => on_nodes(Scope::NODE, &wanted).await,

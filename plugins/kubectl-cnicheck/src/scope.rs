@@ -60,6 +60,12 @@ impl Scope {
         pods: true,
         ..NOTHING_MORE
     };
+    pub(crate) const BGP: Self = Self {
+        command: "bgp",
+        concerns: |check| BGP.contains(&check.id),
+        nodes: true,
+        ..NOTHING_MORE
+    };
     pub(crate) const CIDR: Self = Self {
         command: "cidr",
         concerns: |check| CIDR.contains(&check.id),
@@ -119,7 +125,7 @@ impl Scope {
     }
 }
 
-const CONFIG: [&str; 7] = [
+const CONFIG: [&str; 9] = [
     "cni-detect",
     "cni-conf",
     "cni-conf-order",
@@ -127,8 +133,25 @@ const CONFIG: [&str; 7] = [
     "cni-subnetenv",
     "cni-flannel-net",
     "cni-node-cond",
+    "cni-calico-cfg",
+    "cni-calico-pool",
 ];
-const IPAM: [&str; 4] = ["cni-pod-ip", "cni-podcidr", "cni-dup-ip", "cni-events"];
+const IPAM: [&str; 7] = [
+    "cni-pod-ip",
+    "cni-podcidr",
+    "cni-dup-ip",
+    "cni-events",
+    "cni-calico-pool",
+    "cni-cilium",
+    "cni-terway",
+];
+const BGP: [&str; 5] = [
+    "cni-calico",
+    "cni-calico-cfg",
+    "cni-calico-pool",
+    "cni-bgp",
+    "cni-bgp-routes",
+];
 const CIDR: [&str; 5] = [
     "cni-podcidr",
     "cni-cidr-overlap",
@@ -158,7 +181,7 @@ const OVERLAY: [&str; 20] = [
     "net-rpf",
     "net-vxlan-csum",
 ];
-const TRIAGE: [&str; 12] = [
+const TRIAGE: [&str; 17] = [
     "cni-detect",
     "cni-ds-ready",
     "cni-node-cond",
@@ -167,6 +190,11 @@ const TRIAGE: [&str; 12] = [
     "cni-podcidr",
     "cni-cidr-overlap",
     "cni-flannel-net",
+    "cni-calico",
+    "cni-ipam-calico",
+    "cni-bgp",
+    "cni-cilium",
+    "cni-terway",
     "net-n2n",
     "dns-ep",
     "dns-deploy",
@@ -190,13 +218,14 @@ fn is_of_nodes(check: &Check) -> bool {
 mod tests {
     use super::*;
 
-    const ALL: [Scope; 11] = [
+    const ALL: [Scope; 12] = [
         Scope::DIAGNOSE,
         Scope::DETECT,
         Scope::STATUS,
         Scope::CONFIG,
         Scope::IPAM,
         Scope::OVERLAY,
+        Scope::BGP,
         Scope::CIDR,
         Scope::MTU,
         Scope::NODE,
@@ -231,6 +260,11 @@ mod tests {
                 Scope::OVERLAY,
                 &["cni-route", "net-mesh"],
                 &["cni-log", "cni-bin", "ep-sel"],
+            ),
+            (
+                Scope::BGP,
+                &["cni-bgp", "cni-bgp-routes", "cni-calico-cfg"],
+                &["net-mesh", "cni-route", "cni-log"],
             ),
             (
                 Scope::NODE,
