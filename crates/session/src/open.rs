@@ -10,7 +10,7 @@ use observation::{Node, Observation, Phase, Place, Placement, ServerVersion, Sta
 use plugin::{Failure, OutputArgs, Run, Spinner};
 use probe::{Gate, NodeTarget, ProbeError, ProbeOptions, ProbeRun, Tier};
 use report::{Gap, GapReason, Observed};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use crate::args::{self, ProbePods};
 use crate::early::Early;
@@ -176,6 +176,33 @@ impl<'a> Session<'a> {
             }
         };
         Ok((left_out(placement, reads, &selected, choice), value))
+    }
+
+    /// As [`Session::with_pods`], and does something `beside` it from the beginning, with probes in nodes' own networks: these are
+    /// there until both are done.
+    ///
+    /// # Errors
+    /// As [`Session::with_pods`].
+    pub async fn with_pods_beside<T, B>(
+        &mut self,
+        choice: NodeChoice<'_>,
+        beside: impl Future<Output = B>,
+        work: impl AsyncFnOnce(&ProbeRun, &Spinner) -> T,
+    ) -> Result<(Placement, Option<T>, B), Failure> {
+        let (done, is_done) = oneshot::channel::<()>();
+        let beside = async {
+            let value = beside.await;
+            drop(done);
+            value
+        };
+        let working = self.with_pods(choice, async |pods, spinner| {
+            let value = work(pods, spinner).await;
+            // Only ever ends: nothing is sent.
+            let _ = is_done.await;
+            value
+        });
+        let (beside, worked) = tokio::join!(beside, Box::pin(working));
+        worked.map(|(placement, value)| (placement, value, beside))
     }
 
     /// As [`Session::with_pods`], with pods in the network of their nodes: a run of its own, without any capability, or

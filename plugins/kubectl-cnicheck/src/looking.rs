@@ -119,49 +119,47 @@ async fn observe(
                 None => None,
             }
         };
-        let tried = async {
-            if !scope.mesh {
-                return Ok(Tried::default());
-            }
-            let asked = Asked {
-                loss: false,
-                size: scope.sizes,
-            };
-            let trying = session.with_pods(choice, async |pods, spinner| {
-                let seen = run_mesh(pods, &mesh, spinner).await;
-                let kinds = checks::wanted_measures(&seen, asked);
-                let measured = measure(pods, &kinds, &mesh, spinner).await;
-                (seen, measured)
-            });
-            let (placement, seen) = trying.await?;
-            let (mesh, measured) = seen.unzip();
-            Ok(Tried {
-                placement: Some(placement),
-                mesh,
-                measured: measured.flatten(),
-            })
+        if !scope.mesh {
+            return Ok((between.await, Tried::default()));
+        }
+        let asked = Asked {
+            loss: false,
+            size: scope.sizes,
         };
-        let (between, tried) = Box::pin(async { tokio::join!(between, tried) }).await;
-        tried.map(|tried: Tried| (between, tried))
+        let trying = session.with_pods_beside(choice, between, async |pods, spinner| {
+            let seen = run_mesh(pods, &mesh, spinner).await;
+            let kinds = checks::wanted_measures(&seen, asked);
+            let measured = measure(pods, &kinds, &mesh, spinner).await;
+            (seen, measured)
+        });
+        let (placement, seen, between) = Box::pin(trying).await?;
+        let (mesh, measured) = seen.unzip();
+        let tried = Tried {
+            placement: Some(placement),
+            mesh,
+            measured: measured.flatten(),
+        };
+        Ok((between, tried))
     };
-    let mut looked = Box::pin(node_reading::around(&mut session, around, work));
-    // What is dropped while probes are sent is what a reader wants to know of.
-    let mut listened = Box::pin(async {
-        if reads_all(scope, wanted) && scope.mesh {
-            cluster.listen_to_cni(&mut cni, LISTENING).await;
-        }
-    });
-    let looked = tokio::select! {
-        looked = &mut looked => {
-            // Nobody waits for it where the user has stopped the run.
-            if looked.is_ok() {
-                listened.as_mut().await;
+    let looked = {
+        let mut looked = Box::pin(node_reading::around(&mut session, around, work));
+        // What is dropped while probes are sent is what a reader wants to know of.
+        let mut listened = Box::pin(async {
+            if reads_all(scope, wanted) && scope.mesh {
+                cluster.listen_to_cni(&mut cni, LISTENING).await;
             }
-            looked
+        });
+        tokio::select! {
+            looked = &mut looked => {
+                // Nobody waits for it where the user has stopped the run.
+                if looked.is_ok() {
+                    listened.as_mut().await;
+                }
+                looked
+            }
+            () = &mut listened => looked.as_mut().await,
         }
-        () = &mut listened => looked.as_mut().await,
     };
-    drop(listened);
     let (read, (between, tried)) = looked?;
     let mut observation = session.finish(tried.placement)?;
     read.note(&mut observation);

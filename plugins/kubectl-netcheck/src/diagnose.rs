@@ -11,14 +11,12 @@ use plugin::{Failure, Run, Spinner};
 use probe::ProbeRun;
 
 use crate::args::Diagnose;
-
 use session::measured::measure;
 use session::mesh::run_mesh;
 use session::node_reading::Around;
 use session::services::{self, ServiceFacts};
 use session::tries::{pod_places, try_all};
 use session::{NodeReading, Session, node_reading, underlay};
-use tokio::sync::oneshot;
 
 /// How many Services are tried beside those of the API and of the DNS.
 const SERVICES: usize = 10;
@@ -127,37 +125,27 @@ async fn observe(
     };
     let looked = node_reading::around(&mut session, around, async |session, hosts| {
         let spinner = session.spinner.clone();
-        let (done, is_done) = oneshot::channel::<()>();
         let between = async {
-            let tried = match hosts.filter(|_| selection.has("net-n2n")) {
+            match hosts.filter(|_| selection.has("net-n2n")) {
                 Some(hosts) => Some(underlay::nodes(hosts, &nodes, &reach, &spinner).await),
                 None => None,
-            };
-            drop(done);
-            tried
-        };
-        let trying = async {
-            if !any {
-                return Ok((None, None));
             }
-            let trying = session.with_pods(choice, async |pods, spinner| {
-                let looking = Looking {
-                    pods,
-                    hosts: hosts.filter(|_| own),
-                    nodes: &nodes,
-                    asked,
-                    spinner,
-                };
-                let probed = probe(&looking, &needs, &facts, own, (&mesh, &reach)).await;
-                // Nodes' own probes are there until this work is done.
-                let _ = is_done.await;
-                probed
-            });
-            let (placement, outcome) = trying.await?;
-            Ok((Some(placement), outcome))
         };
-        let (between, tried) = Box::pin(async { tokio::join!(between, trying) }).await;
-        tried.map(|(placement, outcome)| (placement, outcome, between))
+        if !any {
+            return Ok((None, None, between.await));
+        }
+        let trying = session.with_pods_beside(choice, between, async |pods, spinner| {
+            let looking = Looking {
+                pods,
+                hosts: hosts.filter(|_| own),
+                nodes: &nodes,
+                asked,
+                spinner,
+            };
+            probe(&looking, &needs, &facts, own, (&mesh, &reach)).await
+        });
+        let (placement, outcome, between) = Box::pin(trying).await?;
+        Ok((Some(placement), outcome, between))
     });
     let (read, (placement, outcome, between)) = Box::pin(looked).await?;
     let mut observation = session.finish(placement)?;
