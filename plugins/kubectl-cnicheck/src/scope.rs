@@ -4,6 +4,10 @@ use checks::{Check, Need, Selection};
 
 /// What a subcommand looks at, beside the CNI by what the API says.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing to look at, and they go together in any way"
+)]
 pub(crate) struct Scope {
     /// As it is typed.
     pub(crate) command: &'static str,

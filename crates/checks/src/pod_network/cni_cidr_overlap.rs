@@ -48,6 +48,7 @@ fn finding(subject: Subject, summary: String, evidence: Evidence) -> Finding {
         "cni-route",
         "cni-pod-ip",
         "cni-bridge",
+        "net-egr-masq",
         "cni-subnetenv",
         "cni-vxlan-if",
         "cni-log",
@@ -327,7 +328,7 @@ mod tests {
                 .contains("overlaps with that of Services, 10.96.0.0/12")
         }));
         let node = Fixture::healthy().node("node2", |node| {
-            node.internal_ips = vec!["10.244.1.77".parse().unwrap()]
+            node.internal_ips = vec!["10.244.1.77".parse().unwrap()];
         });
         assert!(
             shown::finds(&CHECK, &node.observe())[0]

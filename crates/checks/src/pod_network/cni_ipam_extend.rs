@@ -120,7 +120,7 @@ mod tests {
         let fixture =
             Fixture::healthy().change(|cni| *seen(&mut cni.ranges.pods) = vec![sign("10.244.0.0/22")]);
         let fixture = fixture.node("node1", |node| {
-            node.pod_cidrs = vec!["10.244.0.0/24".into(), "10.244.1.0/24".into()]
+            node.pod_cidrs = vec!["10.244.0.0/24".into(), "10.244.1.0/24".into()];
         });
         assert_eq!(
             shown::finds(&CHECK, &fixture.observe())[0].severity,

@@ -131,7 +131,7 @@ mod tests {
 
     fn saying(line: &str) -> Fixture {
         Fixture::healthy().cni_pod("node2", |pod| {
-            pod.containers[0] = container("kube-flannel", &[line])
+            pod.containers[0] = container("kube-flannel", &[line]);
         })
     }
 

@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn an_address_of_another_range_is_found() {
         let fixture = Fixture::healthy().pod("web-2", |pod| {
-            pod.addresses = vec!["192.168.7.4".parse().unwrap()]
+            pod.addresses = vec!["192.168.7.4".parse().unwrap()];
         });
         let findings = shown::finds(&CHECK, &fixture.observe());
         assert_eq!(
@@ -173,7 +173,7 @@ mod tests {
     fn a_cni_with_its_own_address_manager_takes_them_from_elsewhere() {
         let fixture = Fixture::healthy()
             .pod("web-2", |pod| {
-                pod.addresses = vec!["192.168.7.4".parse().unwrap()]
+                pod.addresses = vec!["192.168.7.4".parse().unwrap()];
             })
             .change(|cni| *seen(&mut cni.controllers) = vec![controller(CniProduct::Calico, "calico-node")]);
         shown::passes(&CHECK, &fixture.observe());

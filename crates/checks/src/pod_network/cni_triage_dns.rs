@@ -71,7 +71,9 @@ mod tests {
     fn servers_of_which_none_is_ready_are_the_outage() {
         let mut observation = with(&Dns::healthy());
         if let Observed::Seen(pods) = &mut observation.dns.as_mut().unwrap().pods {
-            pods.iter_mut().for_each(|pod| pod.ready = false);
+            for pod in pods {
+                pod.ready = false;
+            }
         }
         assert!(shown::finds(&CHECK, &observation)[0].summary.starts_with("P0"));
     }
