@@ -530,7 +530,7 @@ mod tests {
                 terway.pod_enis = Observed::Seen(PodEnis {
                     bound: 3,
                     others: vec![eni],
-                })
+                });
             })
         };
         let findings = shown::finds(&CHECK, &stuck("2026-03-01T08:00:00Z"));
