@@ -106,7 +106,7 @@ async fn without_a_cni_there_is_none_and_no_configuration_is_looked_for() {
 #[tokio::test]
 async fn what_may_not_be_read_is_a_gap_of_its_own() {
     let api = api(&flannel());
-    api.deny("list", "daemonsets.apps");
+    api.deny("list", "daemonsets");
     api.deny("list", "events");
     let cni = read(&api).await;
     let is_forbidden = |gap: Option<&report::Gap>| matches!(gap.unwrap().why, GapReason::Forbidden { .. });
