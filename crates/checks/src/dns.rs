@@ -8,7 +8,6 @@ pub(crate) mod cf;
 pub(crate) mod fixture;
 mod log;
 mod metrics;
-mod quantity;
 mod resolv;
 mod scene;
 mod table;

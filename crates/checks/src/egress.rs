@@ -1,6 +1,7 @@
 //! Checks of what lies outside of the cluster, seen from inside. One file each, named as the check.
 
 pub(crate) mod net_egr;
+pub(crate) mod net_egr_gw;
 pub(crate) mod net_egr_ip;
 pub(crate) mod net_egr_proxy;
 

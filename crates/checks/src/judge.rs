@@ -83,6 +83,7 @@ pub fn judge_selected(observation: &Observation, options: &JudgeOptions, selecti
     report.tables.extend(crate::tracked::tables(&view));
     report.tables.extend(crate::endpoints::spread_tables(&view));
     report.tables.extend(crate::lookups::tables(&view));
+    report.tables.extend(crate::rules::net_trace::tables(&view));
     report.probe_pods = probe_pods(&view);
     report.notes = notes::notes(&view);
     report.stats = stats(&view);

@@ -33,6 +33,7 @@ mod pod_network;
 mod policy;
 mod product;
 mod proxy;
+mod quantity;
 mod reach;
 mod rules;
 mod scene;
@@ -66,10 +67,11 @@ pub use measured::{Asked, wanted_measures};
 pub use plan::{MeshOptions, MeshPlan, PlannedCell, SourcePlan, plan_measures, plan_mesh};
 pub use reach::{
     Effort, EgressTarget, Place as ReachPlace, ReachOptions, ReachPlan, ServiceDepth, SourceTries, Wanted,
-    assemble, dns_service, fold_reach, plan_control_plane, plan_controls, plan_egress, plan_outside,
-    plan_performance, plan_services, ready_endpoints,
+    assemble, dns_service, fold_reach, plan_control_plane, plan_controls, plan_egress, plan_host_ports,
+    plan_outside, plan_own_service, plan_performance, plan_services, ready_endpoints,
 };
 pub use rules::{Led, led};
+pub use service::{NETWORK_NAMESPACES, slow_nodes};
 pub use suggestion::{policy_question_missing, suggested_policies};
 pub use tracked::{TrackedAsked, asked as tracked_asked};
 pub use tries::came_out_right;

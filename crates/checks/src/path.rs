@@ -1,5 +1,7 @@
 //! Checks of the way from pod to pod. One file each, named as the check.
 
+pub(crate) mod flow;
+pub(crate) mod net_capture;
 pub(crate) mod net_egr_overmasq;
 pub(crate) mod net_gw;
 pub(crate) mod net_mesh;
@@ -10,12 +12,22 @@ pub(crate) mod net_p2p_tcp;
 pub(crate) mod net_p2p_udp;
 pub(crate) mod net_probe_pod;
 
-use report::{Finding, Protocol, Scope, Severity};
+use report::{Finding, Protocol, Scope, Severity, Subject};
 
 use crate::check::Judgement;
 use crate::localise::{Fault, deciding_check, explained_checks, place};
 use crate::shell::word;
 use crate::view::View;
+
+/// What a note about a path is about: where it begins.
+pub(crate) fn source_subject(view: &View<'_>) -> Subject {
+    let ends = view
+        .observation
+        .reach
+        .as_ref()
+        .and_then(|reach| reach.ends.as_ref());
+    ends.map_or(Subject::Cluster, |ends| ends.source.clone())
+}
 
 /// The faults that this check decides, where pairs were probed in all of these ways.
 fn of_faults(view: &View<'_>, id: &str, protocols: &[Protocol]) -> Judgement {

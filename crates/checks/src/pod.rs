@@ -6,7 +6,7 @@ pub(crate) mod cni_veth;
 pub(crate) mod net_pod_if;
 pub(crate) mod net_pod_rt;
 #[cfg(test)]
-mod scene;
+pub(crate) mod scene;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -3,7 +3,9 @@
 mod control;
 mod egress;
 mod fold;
+mod host_ports;
 mod own;
+mod own_service;
 pub(crate) mod ring;
 mod services;
 
@@ -19,7 +21,9 @@ use crate::plan::RETRY_GAP_MS;
 pub use control::plan_control_plane;
 pub use egress::{EgressTarget, plan_egress};
 pub use fold::fold_reach;
+pub use host_ports::plan_host_ports;
 pub use own::{plan_controls, plan_performance};
+pub use own_service::plan_own_service;
 pub use services::{ServiceDepth, dns_service, plan_outside, plan_services, ready_endpoints};
 pub(crate) use services::{belongs, first_of_each_family};
 

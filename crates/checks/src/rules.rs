@@ -37,6 +37,7 @@ pub(crate) mod net_loss;
 pub(crate) mod net_mtu_mss;
 pub(crate) mod net_mtu_pmtud;
 pub(crate) mod net_nat;
+pub(crate) mod net_trace;
 mod ports;
 
 pub(crate) use expected::OnNode;

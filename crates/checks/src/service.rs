@@ -1,13 +1,20 @@
 //! Checks of Services: whether they answer by each way in, and which part does not. One file each, named as the check.
 
+pub(crate) mod net_hostport;
 pub(crate) mod net_lb;
 pub(crate) mod net_mesh_sidecar;
 pub(crate) mod net_np;
 pub(crate) mod net_perf;
+pub(crate) mod net_perf_res;
 pub(crate) mod net_preflight_pod;
 pub(crate) mod net_svc;
 pub(crate) mod net_svc_name;
+pub(crate) mod net_svc_probe;
 pub(crate) mod net_svc_ratio;
+pub(crate) mod net_svc_xns;
+
+pub use net_perf::slow_nodes;
+pub use net_perf_res::NETWORK_NAMESPACES;
 
 use std::collections::BTreeSet;
 

@@ -34,19 +34,29 @@ struct PodObject {
     status: Status,
 }
 
+/// What is needed of the metadata of pods.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Metadata {
-    name: String,
+pub(crate) struct Metadata {
+    pub(crate) name: String,
     #[serde(default)]
-    namespace: String,
+    pub(crate) namespace: String,
     uid: String,
     creation_timestamp: Option<String>,
-    deletion_timestamp: Option<String>,
+    pub(crate) deletion_timestamp: Option<String>,
     #[serde(default)]
     annotations: Annotations,
     #[serde(default)]
     owner_references: Vec<Owner>,
+}
+
+impl Metadata {
+    /// What makes the pod anew when it is deleted, as `replicaset/web-6d4f`; `None` when nothing does.
+    pub(crate) fn controller(&self) -> Option<String> {
+        let mut owners = self.owner_references.iter();
+        let controller = owners.find(|owner| owner.controller);
+        controller.map(|owner| format!("{}/{}", owner.kind.to_lowercase(), owner.name))
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -78,8 +88,8 @@ struct Status {
 }
 
 #[derive(Deserialize)]
-struct PodIp {
-    ip: IpAddr,
+pub(crate) struct PodIp {
+    pub(crate) ip: IpAddr,
 }
 
 impl PodObject {
@@ -91,17 +101,14 @@ impl PodObject {
         } = self;
         let left_out =
             spec.host_network || metadata.deletion_timestamp.is_some() || status.pod_ips.is_empty();
-        let controller = metadata
-            .owner_references
-            .into_iter()
-            .find(|owner| owner.controller);
+        let controller = metadata.controller();
         (!left_out).then(|| NodePod {
             namespace: metadata.namespace,
             name: metadata.name,
             uid: metadata.annotations.config_hash.unwrap_or(metadata.uid),
             node: spec.node_name,
             created: metadata.creation_timestamp,
-            controller: controller.map(|owner| format!("{}/{}", owner.kind.to_lowercase(), owner.name)),
+            controller,
             addresses: status.pod_ips.into_iter().map(|it| it.ip).collect(),
         })
     }

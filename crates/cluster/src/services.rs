@@ -28,6 +28,8 @@ pub enum ServiceScope<'a> {
     Namespace(&'a str),
     /// Of all namespaces, with the label that the cluster's DNS has.
     Dns,
+    /// Of all namespaces, with this name.
+    Named(&'a str),
     /// This one.
     One {
         /// `metadata.namespace`.
@@ -50,6 +52,10 @@ impl Cluster {
                 query.in_namespace(namespace),
             ),
             ServiceScope::Dns => ("the DNS Service".to_owned(), query.with_labels(DNS_LABEL)),
+            ServiceScope::Named(name) => (
+                format!("Services with the name {name}"),
+                query.with_fields(format!("metadata.name={name}")),
+            ),
             ServiceScope::One { namespace, name } => (
                 format!("service/{name} -n {namespace}"),
                 query
@@ -76,6 +82,10 @@ impl Cluster {
             ServiceScope::Namespace(namespace) => (
                 format!("EndpointSlices of namespace {namespace}"),
                 query.in_namespace(namespace),
+            ),
+            ServiceScope::Named(name) => (
+                format!("EndpointSlices of Services with the name {name}"),
+                query.with_labels(format!("kubernetes.io/service-name={name}")),
             ),
             // The controller copies the labels of the Service.
             ServiceScope::Dns => (

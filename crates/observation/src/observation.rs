@@ -70,6 +70,10 @@ pub struct Observation {
     /// The CNI as the API shows it, or `None` when it was not asked about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cni: Option<Box<crate::Cni>>,
+    /// What is set up for traffic that leaves the cluster, or `None` when nobody asked.
+    pub egress_setup: Option<Box<Observed<crate::EgressSetup>>>,
+    /// What nodes and containers use, or `None` when nobody asked.
+    pub load: Option<Box<crate::Load>>,
     /// What the run cost.
     pub stats: Stats,
 }
@@ -104,6 +108,8 @@ impl Observation {
             dns: None,
             lookups: None,
             cni: None,
+            egress_setup: None,
+            load: None,
             stats: Stats::default(),
         }
     }

@@ -7,7 +7,7 @@ use netprobe::{Kind, Sample};
 use report::{Observed, Subject};
 use serde::{Deserialize, Serialize};
 
-use crate::{Condition, EndpointSlice, Service};
+use crate::{Condition, EndpointSlice, HostPort, Service};
 
 /// What was tried beyond the mesh, and the API objects that belong to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,9 +31,18 @@ pub struct Reach {
     /// APIServices that are served by a Service. `None` when they were not to be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_services: Option<Observed<Vec<ApiService>>>,
+    /// The ports of nodes that pods ask for. `None` when they were not to be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_ports: Option<Observed<Vec<HostPort>>>,
+    /// A Service that the run made before its own pods, or why none. `None` when none was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_service: Option<Observed<MadeService>>,
     /// The pods at the ends of a path that the user asked about.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pods: Vec<PathPod>,
+    /// The ends of a path, as the user named them; `None` where no path was asked about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<PathEnds>,
     /// The domain of the cluster's names, without a final dot: as `cluster.local`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster_domain: Option<String>,
@@ -45,6 +54,28 @@ pub struct Reach {
     /// endpoints beyond the limit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,
+}
+
+impl Reach {
+    /// What these topics begin with: nothing read, and nothing tried.
+    pub fn about(topics: Vec<Topic>) -> Self {
+        Self {
+            topics,
+            asked: Vec::new(),
+            services: None,
+            slices: None,
+            webhooks: None,
+            api_services: None,
+            host_ports: None,
+            own_service: None,
+            pods: Vec::new(),
+            ends: None,
+            cluster_domain: None,
+            sources: Vec::new(),
+            attempts: Vec::new(),
+            left_out: Vec::new(),
+        }
+    }
 }
 
 /// What a user asks about.
@@ -156,6 +187,14 @@ pub enum Purpose {
         /// The node whose address was tried.
         node: String,
     },
+    /// A Service of the run's own by its ClusterIP.
+    OwnService,
+    /// A pod by a port of its node that it asks for.
+    #[serde(rename_all = "camelCase")]
+    HostPort {
+        /// The pod's node, whose address was tried.
+        node: String,
+    },
     /// A Service by the address of its load balancer.
     LoadBalancer,
     /// A Service by one of its `externalIPs`.
@@ -236,6 +275,30 @@ pub enum Expected {
     Anything,
     /// An answer or a refusal: either shows that there is a way.
     Sign,
+}
+
+/// A Service that the run made in its own namespace, and took away again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MadeService {
+    /// As `service/own-service -n netcheck-0a1b2c3d4e`.
+    pub subject: Subject,
+    /// From when it was there to the last try of it, in milliseconds: nodes need a moment to write rules for it.
+    pub waited_ms: u64,
+}
+
+/// The ends of a path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PathEnds {
+    /// Where it begins: a pod or a node.
+    pub source: Subject,
+    /// The node where it begins.
+    pub source_node: String,
+    /// Where it ends: a pod, a node, a Service, or an address outside as text.
+    pub destination: Subject,
+    /// The port that was named, where one was.
+    pub port: Option<u16>,
 }
 
 /// A pod at an end of a path.

@@ -58,4 +58,4 @@ pub use owner::Life;
 pub use prepared::{Launched, Prepared, prepare};
 pub use progress::Progress;
 pub use removal::Removal;
-pub use run::{Finished, ProbeRun, with_launched, with_probes, with_probes_first};
+pub use run::{Finished, OwnService, ProbeRun, with_launched, with_probes, with_probes_first};

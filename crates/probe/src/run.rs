@@ -1,6 +1,7 @@
 //! The bracket around a run: whatever happens inside, what was made is removed.
 
 mod deny;
+mod service;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -30,6 +31,8 @@ use crate::progress::Progress;
 use crate::removal::{self, Removal};
 use crate::site::Site;
 use crate::start::Wait;
+
+pub use service::OwnService;
 
 /// Execs under way at once.
 const EXECUTING: usize = 64;

@@ -87,17 +87,12 @@ impl ServiceFacts {
     /// What was read, as a part of an observation that has nothing tried yet.
     pub fn reach(self, topics: Vec<Topic>, options: &ReachOptions) -> Reach {
         Reach {
-            topics,
             asked: self.asked,
             services: Some(self.services),
             slices: Some(self.slices),
-            webhooks: None,
-            api_services: None,
-            pods: Vec::new(),
             cluster_domain: Some(options.cluster_domain.clone()),
-            sources: Vec::new(),
-            attempts: Vec::new(),
             left_out: self.left_out,
+            ..Reach::about(topics)
         }
     }
 }
@@ -120,10 +115,11 @@ pub async fn named(cluster: &Cluster, names: &[String]) -> Result<ServiceFacts, 
         if let Observed::Seen(found) = &services
             && found.is_empty()
         {
+            let hint = elsewhere(cluster, &name, &namespace).await;
             return Err(Failure::new(format!(
                 "Error from server (NotFound): services {name:?} not found"
             ))
-            .with_hint(Some(format!("kubectl get services -n {namespace}"))));
+            .with_hint(Some(hint)));
         }
         facts
             .asked
@@ -167,6 +163,25 @@ pub async fn named(cluster: &Cluster, names: &[String]) -> Result<ServiceFacts, 
         }
     }
     Ok(facts)
+}
+
+/// What to ask instead of a Service that is not in this namespace: one of the same name in another, where there is one.
+async fn elsewhere(cluster: &Cluster, name: &str, namespace: &str) -> String {
+    let list = format!("kubectl get services -n {namespace}");
+    let all = cluster.services(ServiceScope::Named(name)).await;
+    let namespaces: Vec<&str> = all
+        .seen()
+        .into_iter()
+        .flatten()
+        .map(|service| service.namespace.as_str())
+        .collect();
+    match namespaces[..] {
+        [] => list,
+        [first, ..] => format!(
+            "{name} without a namespace means {namespace}; there is one in {}: {name}.{first}",
+            namespaces.join(", ")
+        ),
+    }
 }
 
 /// A few Services of all: that of the API, that of the DNS, some that have endpoints, and one that has none.

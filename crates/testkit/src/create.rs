@@ -98,6 +98,7 @@ pub(crate) fn prepare(store: &mut Store, resource: &Resource, namespace: &str, m
     }
     match resource.kind.as_str() {
         "Pod" => default_pod(&mut value),
+        "Service" => default_service(&mut value, serial),
         "Namespace" => {
             let name = value["metadata"]["name"].clone();
             value["metadata"]["labels"]["kubernetes.io/metadata.name"] = name;
@@ -107,6 +108,19 @@ pub(crate) fn prepare(store: &mut Store, resource: &Resource, namespace: &str, m
         _ => {}
     }
     value
+}
+
+/// A ClusterIP, where none was asked for.
+fn default_service(service: &mut Value, serial: u64) {
+    let Some(spec) = service["spec"].as_object_mut() else {
+        return;
+    };
+    let is_external = spec.get("type").is_some_and(|kind| kind == "ExternalName");
+    if !is_external && spec.get("clusterIP").is_none_or(Value::is_null) {
+        let address = format!("10.96.{}.{}", 128 + serial / 250 % 100, 1 + serial % 250);
+        spec.insert("clusterIP".to_owned(), json!(address));
+        spec.insert("clusterIPs".to_owned(), json!([address]));
+    }
 }
 
 fn default_pod(pod: &mut Value) {

@@ -77,7 +77,6 @@ async fn observe(
         })
         .await?;
     let mut reach = Reach {
-        topics: vec![Topic::ControlPlane],
         asked: facts
             .services
             .seen()
@@ -89,11 +88,7 @@ async fn observe(
         slices: Some(facts.slices),
         webhooks: Some(facts.webhooks),
         api_services: Some(facts.api_services),
-        pods: Vec::new(),
-        cluster_domain: None,
-        sources: Vec::new(),
-        attempts: Vec::new(),
-        left_out: Vec::new(),
+        ..Reach::about(vec![Topic::ControlPlane])
     };
     if let Some(((sources, attempts), left_out)) = tried {
         (reach.sources, reach.attempts, reach.left_out) = (sources, attempts, left_out);

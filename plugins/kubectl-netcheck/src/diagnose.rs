@@ -5,17 +5,18 @@ use std::collections::BTreeSet;
 use checks::{Asked, Check, Effort, MeshOptions, Need, ReachOptions, Selection};
 use cluster::ConnectionArgs;
 use observation::{
-    Attempt, Mesh, Node, Observation, PolicyFacts, PolicyQuestion, SourceState, Topic, Underlay,
+    Attempt, HostPort, Mesh, Node, Observation, PolicyFacts, PolicyQuestion, SourceState, Topic, Underlay,
 };
 use plugin::{Failure, Run, Spinner};
 use probe::ProbeRun;
+use report::Observed;
 
 use crate::args::Diagnose;
 use session::measured::measure;
 use session::mesh::run_mesh;
 use session::node_reading::Around;
 use session::services::{self, ServiceFacts};
-use session::tries::{pod_places, try_all};
+use session::tries::{host_places, pod_places, try_all};
 use session::{NodeReading, Session, node_reading, underlay};
 
 /// How many Services are tried beside those of the API and of the DNS.
@@ -68,6 +69,7 @@ async fn selected(
 /// What the API says, as far as the selected checks need it.
 struct Facts {
     services: Option<ServiceFacts>,
+    host_ports: Option<Observed<Vec<HostPort>>>,
     policy: Option<PolicyFacts>,
 }
 
@@ -107,7 +109,7 @@ async fn observe(
         ..ReachOptions::default()
     };
     let choice = look.choice();
-    let facts = Box::pin(read(&mut session, &needs)).await?;
+    let facts = Box::pin(read(&mut session, &needs, selection.has("net-hostport"))).await?;
     let nodes = session.nodes();
     let any = needs.contains(&Need::Mesh) || needs.contains(&Need::Services);
     let wanted_reads = reading(wanted, &needs);
@@ -152,7 +154,9 @@ async fn observe(
     read.note(&mut observation);
     observation.policy = facts.policy;
     if let Some(services) = facts.services {
-        observation.reach = Some(services.reach(vec![Topic::Service], &reach));
+        let mut reach = services.reach(vec![Topic::Service], &reach);
+        reach.host_ports = facts.host_ports;
+        observation.reach = Some(reach);
     }
     if let Some(between) = between {
         observation.underlay.get_or_insert_default().add(between);
@@ -184,7 +188,7 @@ fn reading(wanted: &Diagnose, needs: &BTreeSet<Need>) -> NodeReading {
     }
 }
 
-async fn read(session: &mut Session<'_>, needs: &BTreeSet<Need>) -> Result<Facts, Failure> {
+async fn read(session: &mut Session<'_>, needs: &BTreeSet<Need>, host_ports: bool) -> Result<Facts, Failure> {
     let cluster = session.cluster.clone();
     let services = async {
         if needs.contains(&Need::Services) {
@@ -202,9 +206,20 @@ async fn read(session: &mut Session<'_>, needs: &BTreeSet<Need>) -> Result<Facts
             None
         }
     };
-    let both = Box::pin(async { tokio::join!(Box::pin(services), Box::pin(policy)) });
-    let (services, policy) = session.observe("reading Services and policies", both).await?;
-    Ok(Facts { services, policy })
+    let host_ports = async {
+        if host_ports {
+            Some(cluster.host_ports().await)
+        } else {
+            None
+        }
+    };
+    let all = Box::pin(async { tokio::join!(Box::pin(services), Box::pin(policy), Box::pin(host_ports)) });
+    let (services, policy, host_ports) = session.observe("reading Services and policies", all).await?;
+    Ok(Facts {
+        services,
+        host_ports,
+        policy,
+    })
 }
 
 /// From where and at what probes look.
@@ -234,9 +249,30 @@ async fn probe(
             None
         }
     };
-    let (mut probed, own) = tokio::join!(among_pods, of_nodes);
+    let of_host_ports = host_ports_from_nodes(looking, facts, reach);
+    let (mut probed, own, of_host_ports) = tokio::join!(among_pods, of_nodes, of_host_ports);
     probed.own = own;
+    if let Some(tried) = of_host_ports {
+        probed.own.get_or_insert_default().add(tried);
+    }
     probed
+}
+
+/// What the nodes' own networks try of host ports.
+async fn host_ports_from_nodes(
+    looking: &Looking<'_>,
+    facts: &Facts,
+    reach: &ReachOptions,
+) -> Option<(Vec<SourceState>, Vec<Attempt>)> {
+    let hosts = looking.hosts?;
+    let ports = facts.host_ports.as_ref()?.seen()?;
+    let places = host_places(hosts.placement(), looking.nodes);
+    let (wanted, _) = checks::plan_host_ports(ports, looking.nodes, &places, reach);
+    if wanted.is_empty() {
+        return None;
+    }
+    let plan = checks::assemble(&hosts.placement().run, &places, &wanted, reach);
+    Some(try_all(hosts, &plan, looking.spinner).await)
 }
 
 async fn among_pods(
@@ -268,7 +304,12 @@ async fn among_pods(
                     .map_or(Effort::Full, |node| Effort::after(mesh, node));
             }
         }
-        let (mut wanted, left_out) = services.plan(nodes, &places, reach);
+        let (mut wanted, mut left_out) = services.plan(nodes, &places, reach);
+        if let Some(Observed::Seen(ports)) = &facts.host_ports {
+            let (of_ports, left) = checks::plan_host_ports(ports, nodes, &places, reach);
+            wanted.extend(of_ports);
+            left_out.extend(left);
+        }
         wanted.extend(checks::plan_controls(&places, reach));
         let plan = checks::assemble(&pods.placement().run, &places, &wanted, reach);
         let (sources, attempts) = try_all(pods, &plan, spinner).await;

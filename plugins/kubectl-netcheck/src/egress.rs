@@ -56,7 +56,10 @@ async fn observe(
         targets.push(EgressTarget::Upstream);
         targets.extend(api_server(&cluster));
     }
-    let (services, slices) = session.observe("reading the DNS Service", dns(&cluster)).await?;
+    let read = async { tokio::join!(dns(&cluster), Box::pin(cluster.egress_setup())) };
+    let ((services, slices), setup) = session
+        .observe("reading the DNS Service and what sends traffic out", read)
+        .await?;
     session.options.twins = false;
     let options = ReachOptions {
         timeout_ms: look.timeout_ms(),
@@ -77,17 +80,10 @@ async fn observe(
     };
     let tried = inside::with_from(&mut session, look.choice(), own.as_ref(), work).await?;
     let mut reach = Reach {
-        topics: vec![Topic::Egress],
-        asked: Vec::new(),
         services: Some(services.clone()),
         slices: Some(slices.clone()),
-        webhooks: None,
-        api_services: None,
-        pods: Vec::new(),
         cluster_domain: Some(facts.options.cluster_domain.clone()),
-        sources: Vec::new(),
-        attempts: Vec::new(),
-        left_out: Vec::new(),
+        ..Reach::about(vec![Topic::Egress])
     };
     if let Some((sources, attempts)) = tried.value {
         (reach.sources, reach.attempts) = (sources, attempts);
@@ -127,6 +123,7 @@ async fn observe(
         tried.is_inside,
     );
     observation.reach = Some(reach);
+    observation.egress_setup = Some(Box::new(setup));
     Ok(observation)
 }
 

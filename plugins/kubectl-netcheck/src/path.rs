@@ -8,7 +8,7 @@ use checks::{EgressTarget, ReachOptions, ReachPlace, ServiceDepth, Wanted};
 use cluster::{Cluster, ConnectionArgs, ServiceScope};
 use netprobe::Kind;
 use observation::{
-    EndpointSlice, Expected, Node, Observation, PathPod, Purpose, Reach, Service, Source, Topic,
+    EndpointSlice, Expected, Node, Observation, PathEnds, PathPod, Purpose, Reach, Service, Source, Topic,
 };
 use plugin::{Failure, Run, Spinner};
 use report::{Observed, Subject};
@@ -105,24 +105,30 @@ async fn observe(connection: &ConnectionArgs, wanted: &PathArgs, run: &Run) -> R
         let plan = checks::assemble(run, &places, &wanted, &path.options);
         (try_all(probers, &plan, spinner).await, left_out)
     };
-    let nodes_read = wanted.node_access.then_some(choice);
+    let read_names = path.nodes_on_the_way(&names);
+    let nodes_read = wanted.node_access.then_some(NodeChoice {
+        names: &read_names,
+        selector: None,
+    });
     let tried = inside::with_own(&mut session, choice, nodes_read, own.as_ref(), work).await?;
+    let topic = match path.end {
+        End::Outside(_) => Topic::Egress,
+        _ => Topic::Path,
+    };
     let mut reach = Reach {
-        topics: vec![Topic::Path],
         asked: path.asked,
         services: Some(path.services),
         slices: Some(path.slices),
-        webhooks: None,
-        api_services: None,
         pods: path.pods,
+        ends: Some(PathEnds {
+            source: begin.subject(&namespace),
+            source_node: begin_node.clone(),
+            destination: path.end.subject(&namespace),
+            port: path.end.port(),
+        }),
         cluster_domain: Some(path.options.cluster_domain),
-        sources: Vec::new(),
-        attempts: Vec::new(),
-        left_out: Vec::new(),
+        ..Reach::about(vec![topic])
     };
-    if matches!(path.end, End::Outside(_)) {
-        reach.topics = vec![Topic::Egress];
-    }
     if let Some(((sources, attempts), left_out)) = tried.value {
         (reach.sources, reach.attempts, reach.left_out) = (sources, attempts, left_out);
     }
@@ -134,6 +140,9 @@ async fn observe(connection: &ConnectionArgs, wanted: &PathArgs, run: &Run) -> R
     observation.reach = Some(reach);
     Ok(observation)
 }
+
+/// So many nodes of endpoints of a Service are read as well.
+const ENDPOINT_NODES: usize = 2;
 
 /// This machine, as a source.
 const OUTSIDE: &str = "outside";
@@ -224,10 +233,7 @@ impl Path {
                 self.end_node = Some(name.clone());
             }
             End::Service { name, .. } => {
-                let (name, namespace) = match name.split_once('.') {
-                    Some((name, rest)) => (name, rest.split('.').next().unwrap_or(namespace)),
-                    None => (name.as_str(), namespace),
-                };
+                let (name, namespace) = end::service(name, namespace);
                 let scope = ServiceScope::One { namespace, name };
                 self.add(cluster, scope).await;
                 if self.services.seen().is_some_and(Vec::is_empty) {
@@ -245,6 +251,28 @@ impl Path {
             End::Outside(_) => self.add(cluster, ServiceScope::Dns).await,
         }
         Ok((begin_node, own))
+    }
+
+    /// The nodes of both ends, and those of the first endpoints where the end is a Service.
+    fn nodes_on_the_way(&self, ends: &[String]) -> Vec<String> {
+        let slices = self.slices.seen().into_iter().flatten();
+        let mut names = ends.to_vec();
+        let is_asked = |slice: &&EndpointSlice| {
+            let services = self.services.seen().into_iter().flatten();
+            services
+                .filter(|service| self.asked.contains(&service.subject()))
+                .any(|service| {
+                    slice.namespace == service.namespace && slice.service.as_ref() == Some(&service.name)
+                })
+        };
+        let endpoints = slices.filter(is_asked).flat_map(|slice| &slice.endpoints);
+        for node in endpoints.filter_map(|endpoint| endpoint.node.as_ref()) {
+            let is_known = self.nodes.iter().any(|known| known.name == *node);
+            if is_known && !names.contains(node) && names.len() < ends.len() + ENDPOINT_NODES {
+                names.push(node.clone());
+            }
+        }
+        names
     }
 
     async fn add(&mut self, cluster: &Cluster, scope: ServiceScope<'_>) {

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use checks::{MeshOptions, ReachOptions};
-use cluster::ConnectionArgs;
-use observation::{Observation, Place, Reach, Topic};
-use plugin::{Failure, Run};
+use cluster::{Cluster, ConnectionArgs};
+use observation::{Load, Observation, Place, Reach, Topic};
+use plugin::{Failure, Run, Spinner};
 
 use session::measured::{measure, trains};
 use session::tries::{pod_places, try_all};
@@ -51,6 +51,7 @@ async fn observe(connection: &ConnectionArgs, wanted: &PerfArgs, run: &Run) -> R
         udp_port: options.udp_port,
         ..MeshOptions::default()
     };
+    let cluster = session.cluster.clone();
     let (placement, tried) = session
         .with_pods(look.choice(), async |pods, spinner| {
             let places = pod_places(pods.placement());
@@ -70,24 +71,34 @@ async fn observe(connection: &ConnectionArgs, wanted: &PerfArgs, run: &Run) -> R
             let bytes = wanted.data << 20;
             let wanted = checks::plan_performance(&places, &twins, wanted.samples, bytes, &options);
             let plan = checks::assemble(&pods.placement().run, &places, &wanted, &options);
-            (measured, try_all(pods, &plan, spinner).await)
+            let (sources, attempts) = try_all(pods, &plan, spinner).await;
+            let reach = Reach {
+                sources,
+                attempts,
+                ..Reach::about(vec![Topic::Performance])
+            };
+            let load = load(&cluster, &pods.placement().namespace, &reach, spinner).await;
+            (measured, reach, load)
         })
         .await?;
-    let (measured, (sources, attempts)) = tried.unwrap_or_default();
     let mut observation = session.finish(Some(placement))?;
+    let nothing = || (None, Reach::about(vec![Topic::Performance]), None);
+    let (measured, reach, load) = tried.unwrap_or_else(nothing);
     observation.measured = measured;
-    observation.reach = Some(Reach {
-        topics: vec![Topic::Performance],
-        asked: Vec::new(),
-        services: None,
-        slices: None,
-        webhooks: None,
-        api_services: None,
-        pods: Vec::new(),
-        cluster_domain: None,
-        sources,
-        attempts,
-        left_out: Vec::new(),
-    });
+    observation.load = load.map(Box::new);
+    observation.reach = Some(reach);
     Ok(observation)
+}
+
+/// What the nodes use between which something is slow, and their containers that packets depend on. Where nothing is slow there is nothing to
+/// explain, and nobody is asked.
+async fn load(cluster: &Cluster, namespace: &str, reach: &Reach, spinner: &Spinner) -> Option<Load> {
+    let nodes = checks::slow_nodes(reach);
+    if nodes.is_empty() {
+        return None;
+    }
+    spinner.say("reading what slow nodes use");
+    let mut namespaces = vec![namespace];
+    namespaces.extend(checks::NETWORK_NAMESPACES);
+    Some(cluster.load(&nodes, &namespaces).await)
 }

@@ -1,5 +1,7 @@
 //! `kubectl netcheck service`: whether Services answer, from each node, by each way in.
 
+mod own_service;
+
 use checks::ReachOptions;
 use cluster::{Cluster, ConnectionArgs};
 use observation::{Observation, Topic};
@@ -26,6 +28,10 @@ pub(crate) struct ServiceArgs {
     /// The domain of the cluster's names.
     #[arg(long, default_value = "cluster.local", value_name = "DOMAIN")]
     cluster_domain: String,
+    /// Also make a Service of our own before the probe pods and try it, to tell one Service that fails from all of them. It lives in the namespace of the
+    /// run and goes with it. Every kube-proxy of the cluster writes its rules anew for it, which may repair rules that were stale or damaged.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", action = clap::ArgAction::Set, hide_default_value = true, hide_possible_values = true)]
+    own_service: bool,
     #[command(flatten)]
     from: FromPod,
     #[command(flatten)]
@@ -64,19 +70,30 @@ async fn observe(
     };
     session.options.twins = false;
     let nodes = session.nodes();
+    let own_service = wanted.own_service.then(|| session.options.manager());
     let work = async |probers: Probers<'_>, spinner: &Spinner| {
         let places = probers.places();
         let (mut wanted, left_out) = facts.plan(&nodes, &places, &options);
         wanted.extend(checks::plan_controls(&places, &options));
         let plan = checks::assemble(&probers.pods.placement().run, &places, &wanted, &options);
-        (try_all(probers, &plan, spinner).await, left_out)
+        let tried = try_all(probers, &plan, spinner).await;
+        // Last: the Services that were asked about are tried on the rules that there were.
+        let own = match &own_service {
+            Some(manager) => Some(own_service::look(probers, manager, &options, spinner).await),
+            None => None,
+        };
+        (tried, left_out, own)
     };
     let tried = inside::with_from(&mut session, look.choice(), own.as_ref(), work).await?;
     let mut observation = session.finish(Some(tried.placement))?;
     let mut reach = facts.reach(vec![Topic::Service], &options);
-    if let Some(((sources, attempts), left_out)) = tried.value {
+    if let Some(((sources, attempts), left_out, own)) = tried.value {
         (reach.sources, reach.attempts) = (sources, attempts);
         reach.left_out.extend(left_out);
+        if let Some((made, attempts)) = own {
+            reach.own_service = Some(made);
+            reach.attempts.extend(attempts);
+        }
     }
     inside::note(
         &mut observation,

@@ -138,6 +138,7 @@ const LAYERS: &[(&str, Layer)] = &[
     ("net-brnf", Layer::Service),
     ("net-hairpin", Layer::Service),
     ("net-svc-ratio", Layer::Service),
+    ("net-hostport", Layer::Service),
     ("net-egr-masq", Layer::Egress),
     ("net-egr-overmasq", Layer::Egress),
     ("dns-locate", Layer::Names),

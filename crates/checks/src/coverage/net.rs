@@ -1,9 +1,6 @@
 //! What `kubectl netcheck` is to decide.
 
-use super::{Row, held, made, text, wanted};
-
-const RULES: &str = "needs the packet rules of nodes, which this check does not read yet";
-const SERVICE: &str = "needs probes to Services, which are not planned yet";
+use super::{Row, held, made, text};
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Row] = &[
@@ -22,26 +19,26 @@ pub(super) const ROWS: &[Row] = &[
     made("net-p2p-icmp", "ICMP echo is answered between pods"),
     made("net-mesh", "every node's pods reach every other node's"),
     made("net-n2n", "nodes reach each other without any pod network"),
-    wanted("net-trace", "the verdict of each hook for one flow", RULES),
-    wanted("net-capture", "ready commands that capture a flow at both ends", "needs the interfaces of both nodes"),
+    made("net-trace", "the verdict of each hook for one flow"),
+    made("net-capture", "ready commands that capture a flow at both ends"),
     made("net-mesh-sidecar", "a service mesh's sidecar is not mistaken for the network"),
     made("net-svc", "Services answer on their ClusterIP"),
-    wanted("net-svc-probe", "a Service of our own answers", "needs a Service that a run makes and removes, which makes every kube-proxy write its rules anew"),
+    made("net-svc-probe", "a Service of our own answers"),
     made("net-svc-name", "a Service answers by name as it does by address"),
-    wanted("net-svc-xns", "a Service is reached from another namespace", "needs probes from two namespaces; those of net-svc come from one of the run's own"),
+    made("net-svc-xns", "a Service is reached from another namespace"),
     made("net-svc-ratio", "every endpoint of a Service answers"),
     held("net-svc-icmp", "no verdict comes from a ping to a Service", "no probe sends ICMP to a Service"),
     made("net-hairpin", "a pod reaches itself by way of its own Service"),
     made("net-np", "NodePorts answer on every node"),
     made("net-lb", "a load balancer's address answers, inside and outside"),
-    wanted("net-hostport", "host ports of pods answer", SERVICE),
+    made("net-hostport", "host ports of pods answer"),
     made("net-egr", "what a node reaches outside, its pods reach too"),
     made("net-egr-ip", "an address outside answers to pods and to nodes"),
     made("net-egr-masq", "what leaves the cluster gets an address that is known outside"),
     made("net-egr-overmasq", "pods see each other's own addresses"),
     made("net-nat", "which rules translate addresses, and whose they are"),
     made("net-egr-proxy", "proxy settings leave traffic within the cluster alone"),
-    wanted("net-egr-gw", "the gateway that egress is sent to is there", "needs the objects of the CNIs that have egress gateways"),
+    made("net-egr-gw", "the gateway that egress is sent to is there"),
     made("net-sysctl", "the kernel settings that networking rests on"),
     made("net-ipfwd", "nodes forward packets, on each interface"),
     made("net-brnf", "bridged packets pass the packet rules where Services need it"),
@@ -87,7 +84,7 @@ pub(super) const ROWS: &[Row] = &[
     made("net-webhook", "admission webhooks can be called"),
     made("net-apisvc", "aggregated APIs can be called"),
     made("net-perf", "connections and requests are as quick as their way allows"),
-    wanted("net-perf-res", "neither nodes nor pods are starved of CPU or memory", "needs the metrics API to be read"),
+    made("net-perf-res", "neither nodes nor pods are starved of CPU or memory"),
     made("net-perf-nic", "network cards drop nothing and are not full"),
     held("net-watch", "what changes while one looks", "`kubectl netcheck watch`: pods, Services and names, again and again, a line for each change"),
     text("net-err-refused", "what “connection refused” says"),

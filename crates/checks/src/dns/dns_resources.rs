@@ -2,9 +2,9 @@ use netprobe::Outcome;
 use observation::{DnsController, DnsPod, DnsUsage, Lookup, LookupServer};
 use report::{Evidence, Finding, Gap, GapReason, Observed, Severity};
 
-use super::quantity::bytes;
 use super::{NOT_READY, OUTSIDE, OWN_NAMES, SILENT, Scene, count, gap, ids, over};
 use crate::check::{Check, Judgement, Need};
+use crate::quantity::bytes;
 use crate::shell::{recent_log, word};
 use crate::view::View;
 

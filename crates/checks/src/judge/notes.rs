@@ -13,6 +13,7 @@ pub(super) fn notes(view: &View<'_>) -> Vec<Note> {
         notes.extend(same_node(view));
         notes.extend(one_family(view));
     }
+    notes.extend(own_service(view));
     let reach = view.observation.reach.iter().flat_map(|reach| &reach.left_out);
     let lookups = view
         .observation
@@ -55,6 +56,20 @@ pub(super) fn notes(view: &View<'_>) -> Vec<Note> {
         });
     }
     notes
+}
+
+/// What making a Service does to all nodes.
+fn own_service(view: &View<'_>) -> Option<Note> {
+    let made = view.observation.reach.as_ref()?.own_service.as_ref()?.seen()?;
+    Some(Note {
+        kind: NoteKind::ObserverEffect,
+        text: format!(
+            "{} was made and removed, so that every kube-proxy wrote its rules anew, which may have repaired some; nodes that were to \
+             be read were read before",
+            made.subject
+        ),
+        hint: None,
+    })
 }
 
 /// Nodes that were left out, those for the same reason together.

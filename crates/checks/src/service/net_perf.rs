@@ -1,5 +1,7 @@
+use std::collections::BTreeSet;
+
 use netprobe::Kind;
-use observation::{Purpose, Source, Topic};
+use observation::{Purpose, Reach, Source, Topic};
 use report::{Evidence, Finding, Severity, Subject};
 
 use crate::check::{Check, Judgement, Need};
@@ -149,9 +151,39 @@ fn lossy(way: &Way<'_>) -> Option<Finding> {
     Some(finding)
 }
 
+/// The nodes at the ends of pairs that are much slower than others.
+pub fn slow_nodes(reach: &Reach) -> BTreeSet<String> {
+    let all = rows(reach);
+    let ways: Vec<Way<'_>> = all.iter().flat_map(ways).collect();
+    let ends = slow_ways(&ways)
+        .into_iter()
+        .flat_map(|(way, ..)| [way.source.node(), Some(way.target)]);
+    ends.flatten().map(str::to_owned).collect()
+}
+
 /// Pairs whose median is many times that of all pairs between nodes.
 fn slow(ways: &[Way<'_>]) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let of = |(way, median, usual): (&Way<'_>, u64, u64)| {
+        let subject = Subject::NodePair {
+            from: source_name(way.source),
+            to: way.target.to_owned(),
+            both: false,
+        };
+        let summary = format!(
+            "{} take {}, where {} is usual",
+            way.name(),
+            milliseconds(median),
+            milliseconds(usual)
+        );
+        let evidence = Evidence::probe(way.figures().unwrap_or_default(), way.name());
+        Finding::new(CHECK.id, Severity::Warning, subject, summary, evidence)
+    };
+    slow_ways(ways).into_iter().map(of).collect()
+}
+
+/// Those pairs, each with its median and the usual one.
+fn slow_ways<'w, 'a>(ways: &'w [Way<'a>]) -> Vec<(&'w Way<'a>, u64, u64)> {
+    let mut found = Vec::new();
     for way in ways.iter().filter(|way| !matches!(way.kind, Kind::Bulk { .. })) {
         let same = |it: &&Way<'_>| it.kind == way.kind && it.is_within_node() == way.is_within_node();
         let mut medians: Vec<u64> = ways.iter().filter(same).filter_map(|it| it.at(50)).collect();
@@ -167,27 +199,9 @@ fn slow(ways: &[Way<'_>]) -> Vec<Finding> {
         if medians.len() < 2 || median < SLOW_US || median <= usual * SLOW {
             continue;
         }
-        let subject = Subject::NodePair {
-            from: source_name(way.source),
-            to: way.target.to_owned(),
-            both: false,
-        };
-        let summary = format!(
-            "{} take {}, where {} is usual",
-            way.name(),
-            milliseconds(median),
-            milliseconds(*usual)
-        );
-        let evidence = Evidence::probe(way.figures().unwrap_or_default(), way.name());
-        findings.push(Finding::new(
-            CHECK.id,
-            Severity::Warning,
-            subject,
-            summary,
-            evidence,
-        ));
+        found.push((way, median, *usual));
     }
-    findings
+    found
 }
 
 /// All figures, as a note.

@@ -154,17 +154,14 @@ impl Scene {
         let mut observation = Observation::new("test", "2026-01-01T00:00:00Z", server, Observed::Seen(nodes));
         observation.placement = Some(self.placement());
         observation.reach = Some(Reach {
-            topics: self.topics.clone(),
             asked: self.services.iter().map(Service::subject).collect(),
             services: Some(Observed::Seen(self.services.clone())),
             slices: Some(Observed::Seen(self.slices.clone())),
-            webhooks: None,
-            api_services: None,
-            pods: Vec::new(),
             cluster_domain: Some("cluster.local".into()),
             sources,
             attempts,
             left_out,
+            ..Reach::about(self.topics.clone())
         });
         observation
     }

@@ -91,6 +91,8 @@ pub(crate) fn way(purpose: &Purpose) -> String {
         Purpose::Endpoint { pod: Some(pod), .. } => format!("pod/{pod}"),
         Purpose::Endpoint { .. } => "endpoint".to_owned(),
         Purpose::NodePort { node } => format!("NodePort of {node}"),
+        Purpose::OwnService => "Service of our own".to_owned(),
+        Purpose::HostPort { node } => format!("host port of {node}"),
         Purpose::LoadBalancer => "load balancer".to_owned(),
         Purpose::ExternalIp => "external IP".to_owned(),
         Purpose::HealthCheck { node, .. } => format!("health check on {node}"),

@@ -21,7 +21,7 @@ const THROTTLED: &str = "container_cpu_cfs_throttled_periods_total";
 pub(super) struct Used(BTreeMap<String, Observed<BTreeMap<Container, DnsUsage>>>);
 
 /// Namespace, pod and name.
-type Container = (String, String, String);
+pub(crate) type Container = (String, String, String);
 
 impl Used {
     /// What the container of a pod that answers uses; `None` where nobody was asked.
@@ -45,7 +45,8 @@ impl Cluster {
         Used(asked.buffered(ASKING).collect().await)
     }
 
-    async fn used_on(&self, node: &str) -> Observed<BTreeMap<Container, DnsUsage>> {
+    /// What the kubelet of a node counts of all its containers.
+    pub(crate) async fn used_on(&self, node: &str) -> Observed<BTreeMap<Container, DnsUsage>> {
         let gap = |error: &kube::Error| {
             let what = format!("what the kubelet of {node} counts of containers");
             Observed::Unseen(self.gap(&what, error, "get", "nodes/proxy", None))

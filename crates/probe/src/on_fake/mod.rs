@@ -5,6 +5,7 @@ mod cleaning;
 mod executing;
 mod placing;
 mod preparing;
+mod serving;
 mod starting;
 
 use std::collections::BTreeMap;

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use checks::EgressTarget;
 use plugin::Failure;
+use report::Subject;
 
 /// Where a path ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +13,48 @@ pub(super) enum End {
     Node { name: String, port: Option<u16> },
     Service { name: String, port: Option<u16> },
     Outside(EgressTarget),
+}
+
+impl End {
+    /// The port that was named, where one was.
+    pub(super) fn port(&self) -> Option<u16> {
+        match self {
+            Self::Pod { port, .. } | Self::Node { port, .. } | Self::Service { port, .. } => *port,
+            Self::Outside(EgressTarget::Address(address)) => Some(address.port()),
+            Self::Outside(EgressTarget::Name { port, .. }) => Some(*port),
+            Self::Outside(EgressTarget::Upstream) => None,
+        }
+    }
+
+    /// What it is, where this namespace is asked about.
+    pub(super) fn subject(&self, namespace: &str) -> Subject {
+        let object = |kind: &str, name: &str, namespace: Option<&str>| Subject::Object {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            namespace: namespace.map(str::to_owned),
+        };
+        match self {
+            Self::Pod { name, .. } => object("pod", name, Some(namespace)),
+            Self::Node { name, .. } => Subject::node(name),
+            Self::Service { name, .. } => {
+                let (name, namespace) = service(name, namespace);
+                object("service", name, Some(namespace))
+            }
+            Self::Outside(EgressTarget::Address(address)) => {
+                object("outside", &address.ip().to_string(), None)
+            }
+            Self::Outside(EgressTarget::Name { host, .. }) => object("outside", host, None),
+            Self::Outside(EgressTarget::Upstream) => Subject::Cluster,
+        }
+    }
+}
+
+/// Name and namespace of a Service, which may be named as `web.shop`.
+pub(super) fn service<'a>(name: &'a str, namespace: &'a str) -> (&'a str, &'a str) {
+    match name.split_once('.') {
+        Some((name, rest)) => (name, rest.split('.').next().unwrap_or(namespace)),
+        None => (name, namespace),
+    }
 }
 
 /// Reads an end of a path.
