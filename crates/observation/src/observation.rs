@@ -71,8 +71,10 @@ pub struct Observation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cni: Option<Box<crate::Cni>>,
     /// What is set up for traffic that leaves the cluster, or `None` when nobody asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub egress_setup: Option<Box<Observed<crate::EgressSetup>>>,
     /// What nodes and containers use, or `None` when nobody asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<Box<crate::Load>>,
     /// What the run cost.
     pub stats: Stats,
