@@ -22,7 +22,7 @@ use crate::svc::{again, backends, reading};
 
 /// So many tries of each ask over UDP: fewer are never made.
 const TOGETHER: u32 = 2;
-/// So many tries are under way at once where there are datagrams.
+/// So many tries are under way at once.
 const AT_ONCE: u32 = 128;
 /// More datagrams to one port would take longer than nodes remember the first where none is answered, which is 30 seconds.
 const MOST_DATAGRAMS: u32 = 512;
@@ -96,23 +96,21 @@ async fn observe(connection: &ConnectionArgs, wanted: &LbArgs, run: &Run) -> Res
         )
         .await??;
     session.options.twins = false;
-    let mut options = ReachOptions {
+    let options = ReachOptions {
         count: wanted.count,
         timeout_ms: look.timeout_ms(),
         tcp_port: session.options.tcp_port,
         udp_port: session.options.udp_port,
         // What was not answered is no part of a spread, and is not made up for.
         retries: 0,
+        // Whoever is not answered waits for as long as a try may take, and must not keep the others.
+        concurrency: AT_ONCE,
         ..ReachOptions::default()
     };
     let tries: Vec<Wanted> = services
         .iter()
         .flat_map(|service| connections(service, wanted.count))
         .collect();
-    if tries.iter().any(|wanted| wanted.kind == Kind::Udp) {
-        // Whoever is not answered waits for as long as a try may take, and must not keep the others.
-        options.concurrency = AT_ONCE;
-    }
     let addresses: BTreeSet<IpAddr> = tries.iter().map(|wanted| wanted.address.ip()).collect();
     let listed = TrackedWanted {
         addresses: addresses.into_iter().collect(),
