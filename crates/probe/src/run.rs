@@ -1,6 +1,7 @@
 //! The bracket around a run: whatever happens inside, what was made is removed.
 
 mod deny;
+mod own;
 mod service;
 
 use std::collections::BTreeMap;

@@ -126,12 +126,12 @@ impl<'a> Session<'a> {
         choice: NodeChoice<'_>,
         work: impl AsyncFnOnce(&ProbeRun, &Spinner) -> T,
     ) -> Result<(Placement, Option<T>), Failure> {
-        let targets = self.targets(choice)?;
         let Observed::Seen(reads) = &self.nodes else {
             // Without the nodes' names there is nowhere to place probes, and the gap of the nodes says why.
             return Ok((self.nowhere(BTreeMap::new()), None));
         };
         let selected = select(reads, choice)?;
+        let targets: Vec<NodeTarget> = selected.iter().map(|&read| target(read)).collect();
         let spinner = &self.spinner;
         let token = self.run.interrupt.token();
         let began = Instant::now();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicySpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::Api;
 use kube::api::{DeleteParams, PostParams};
 use report::Gap;
@@ -26,15 +26,8 @@ impl ProbeRun {
             return Err(gap.clone());
         }
         let run = BTreeMap::from([(names::RUN.to_owned(), self.placement.run.clone())]);
-        let mut labels = run.clone();
-        labels.insert(names::MANAGED_BY.to_owned(), manager.to_owned());
         let policy = NetworkPolicy {
-            metadata: ObjectMeta {
-                name: Some(NAME.to_owned()),
-                namespace: Some(self.placement.namespace.clone()),
-                labels: Some(labels),
-                ..ObjectMeta::default()
-            },
+            metadata: self.metadata(NAME, manager, &[]),
             spec: Some(NetworkPolicySpec {
                 pod_selector: Some(LabelSelector {
                     match_labels: Some(run),
@@ -44,7 +37,7 @@ impl ProbeRun {
                 ..NetworkPolicySpec::default()
             }),
         };
-        let (api, params) = (self.own_policies(), PostParams::default());
+        let (api, params): (Api<NetworkPolicy>, _) = (self.own(), PostParams::default());
         let created = within(PATIENCE, api.create(&params, &policy)).await;
         created
             .map(drop)
@@ -56,15 +49,11 @@ impl ProbeRun {
     /// # Errors
     /// It could not be deleted; it goes with the namespace then.
     pub async fn allow_again(&self) -> Result<(), Gap> {
-        let (api, params) = (self.own_policies(), DeleteParams::default());
+        let (api, params): (Api<NetworkPolicy>, _) = (self.own(), DeleteParams::default());
         match within(PATIENCE, api.delete(NAME, &params)).await {
             Err(trouble) if !trouble.is_not_found() => Err(self.refused("delete", &trouble)),
             Ok(_) | Err(_) => Ok(()),
         }
-    }
-
-    fn own_policies(&self) -> Api<NetworkPolicy> {
-        Api::namespaced(self.shared.client.clone(), &self.placement.namespace)
     }
 
     fn refused(&self, verb: &str, trouble: &Trouble) -> Gap {

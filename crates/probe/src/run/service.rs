@@ -1,11 +1,9 @@
 //! A Service of the run's own before its own pods, to see whether any Service works.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointPort, EndpointSlice};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::Api;
 use kube::api::{DeleteParams, PostParams};
@@ -13,14 +11,13 @@ use observation::Place;
 use report::{Gap, GapReason, Observed};
 
 use super::ProbeRun;
-use crate::names;
 use crate::trouble::{PATIENCE, Trouble, within};
 
 const NAME: &str = "own-service";
 const SERVICES: &str = "services";
 const SLICES: &str = "endpointslices.discovery.k8s.io";
 /// The port of the Service; pods have another, so that an answer shows that it was translated.
-const PORT: i32 = 80;
+const PORT: u16 = 80;
 /// So many pods stand behind it.
 const ENDPOINTS: usize = 100;
 
@@ -77,7 +74,7 @@ impl ProbeRun {
             namespace: self.placement.namespace.clone(),
             name: NAME.to_owned(),
             addresses,
-            port: u16::try_from(PORT).unwrap_or_default(),
+            port: PORT,
         })
     }
 
@@ -101,38 +98,14 @@ impl ProbeRun {
         Ok(())
     }
 
-    fn own<K>(&self) -> Api<K>
-    where
-        K: kube::Resource<Scope = kube::core::NamespaceResourceScope>,
-        K::DynamicType: Default,
-    {
-        Api::namespaced(self.shared.client.clone(), &self.placement.namespace)
-    }
-
-    fn metadata(&self, manager: &str, more: &[(&str, &str)]) -> ObjectMeta {
-        let more = more
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        let own = [
-            (names::RUN.to_owned(), self.placement.run.clone()),
-            (names::MANAGED_BY.to_owned(), manager.to_owned()),
-        ];
-        ObjectMeta {
-            name: Some(NAME.to_owned()),
-            namespace: Some(self.placement.namespace.clone()),
-            labels: Some(own.into_iter().chain(more).collect::<BTreeMap<_, _>>()),
-            ..ObjectMeta::default()
-        }
-    }
-
     fn service(&self, manager: &str) -> Service {
         let (tcp_port, _) = self.ports();
         Service {
-            metadata: self.metadata(manager, &[]),
+            metadata: self.metadata(NAME, manager, &[]),
             spec: Some(ServiceSpec {
                 ports: Some(vec![ServicePort {
                     name: Some("probe".to_owned()),
-                    port: PORT,
+                    port: i32::from(PORT),
                     protocol: Some("TCP".to_owned()),
                     target_port: Some(IntOrString::Int(i32::from(tcp_port))),
                     ..ServicePort::default()
@@ -161,7 +134,7 @@ impl ProbeRun {
             Place::LeftOut { .. } | Place::Failed(_) => None,
         };
         EndpointSlice {
-            metadata: self.metadata(manager, &[("kubernetes.io/service-name", NAME)]),
+            metadata: self.metadata(NAME, manager, &[("kubernetes.io/service-name", NAME)]),
             address_type: if v4 { "IPv4" } else { "IPv6" }.to_owned(),
             endpoints: self
                 .placement
