@@ -135,10 +135,21 @@ pub(crate) fn explain(view: &View<'_>, found: &[Found], checks: &[CheckResult]) 
         .filter(|candidate| SILENCING.contains(&candidate.finding.id.as_str()))
         .map(|candidate| candidate.finding.subject.clone())
         .collect();
+    // What another says more about comes after it.
+    let said_better: BTreeSet<(String, Subject)> = candidates
+        .iter()
+        .flat_map(|candidate| {
+            let finding = candidate.finding;
+            let of = |id: &String| (id.clone(), finding.subject.clone());
+            finding.explains.iter().map(of)
+        })
+        .collect();
     candidates.sort_by_key(|candidate| {
         let finding = candidate.finding;
         (
             std::cmp::Reverse(finding.severity),
+            candidate.layer == Layer::Device
+                && said_better.contains(&(finding.id.clone(), finding.subject.clone())),
             // What was read where it is goes before what only probes say. But nodes that do not reach each other lie
             // below all else, unless it was read why.
             is_measured(finding) && (finding.id != "net-n2n" || silenced.contains(&finding.subject)),

@@ -1,7 +1,7 @@
 //! What checks of one CNI's product have in common.
 
 use observation::{Cni, CniAgent, Node, PodAddresses};
-use report::{Evidence, Finding, Gap, GapReason, Observed, Severity};
+use report::{Evidence, Finding, Gap, GapReason, Observed, Severity, Subject};
 
 use crate::check::Judgement;
 use crate::endpoints::time::seconds;
@@ -182,6 +182,20 @@ fn reason(agent: &CniAgent) -> String {
         Some(ended) if agent.phase != "Running" => format!("it ended with exit status {}", ended.exit_code),
         _ => format!("its pod is {} and not ready", agent.phase),
     }
+}
+
+/// An agent that is to run on each node and is not ready there. Where it runs it says itself why, and that says more than that it is not
+/// ready; where it does not run, how it ended says more.
+pub(crate) fn of_node_agent(check: &str, agent: &CniAgent, summary: String, why: &str) -> Finding {
+    let mut finding = of_agent(check, Severity::Error, agent, summary, why);
+    if let Some(node) = &agent.node {
+        finding.subject = Subject::node(node);
+    }
+    let ended = agent.ended.as_ref().is_some_and(|ended| ended.exit_code != 0);
+    if agent.phase == "Running" && agent.waiting.is_none() && !ended {
+        finding.explains.push("cni-ds-ready".to_owned());
+    }
+    finding
 }
 
 /// An agent that is not ready, with where to look and what starts it anew.

@@ -6,7 +6,7 @@ use super::on_calico;
 use super::scene::{Scene, gaps, optional};
 use crate::check::{Check, Judgement, Need};
 use crate::endpoints::time::{seconds, words};
-use crate::product::{Unready, of_agent, unready};
+use crate::product::{Unready, of_agent, of_node_agent, unready};
 use crate::shell::word;
 use crate::view::View;
 
@@ -57,7 +57,7 @@ fn of_nodes(scene: &Scene<'_>, judgement: &mut Judgement) {
                 );
                 judgement
                     .findings
-                    .push(of_agent(CHECK.id, Severity::Error, agent, summary, &why));
+                    .push(of_node_agent(CHECK.id, agent, summary, &why));
             }
         }
     }
@@ -152,9 +152,22 @@ fn of_status(status: &TigeraStatus, read_at: &str) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
+    use observation::{CniProduct, Waiting};
+    use report::Observed;
+
     use super::super::fixture::Fixture;
     use super::*;
+    use crate::judge::{JudgeOptions, judge};
+    use crate::pod_network::fixture::container;
+    use crate::product::by_api;
     use crate::shown;
+
+    fn crashing() -> Waiting {
+        Waiting {
+            reason: "CrashLoopBackOff".to_owned(),
+            message: String::new(),
+        }
+    }
 
     #[test]
     fn a_felix_that_is_not_ready_is_found_with_its_own_words() {
@@ -168,6 +181,37 @@ mod tests {
             "calico-node of node2 is not ready, and new pods get no rules and no routes there: felix is not ready: readiness \
              probe reporting 503"
         );
+    }
+
+    #[test]
+    fn an_agent_that_is_not_ready_is_one_cause_and_one_that_does_not_run_another() {
+        let causes = |runs: bool| {
+            let broken = Fixture::vxlan().not_ready("node2", "Readiness probe failed: felix is not ready");
+            let broken = broken.with(|calico| {
+                let own = Fixture::agents(calico).iter_mut().find(|agent| !agent.ready);
+                own.expect("an agent").waiting = (!runs).then(crashing);
+            });
+            let mut observation = by_api(broken.observe(), CniProduct::Calico);
+            let cni = observation.cni.as_mut().expect("a CNI");
+            let Observed::Seen(pods) = &mut cni.pods else {
+                panic!("pods are seen")
+            };
+            let own = pods.iter_mut().find(|pod| pod.node.as_deref() == Some("node2"));
+            let own = own.expect("a pod");
+            own.ready = false;
+            let mut container = container("calico-node", &[]);
+            container.waiting = (!runs).then(crashing);
+            own.containers = vec![container];
+            let options = JudgeOptions {
+                command: "status".to_owned(),
+                tool: "test".to_owned(),
+            };
+            let report = judge(&observation, &options);
+            let ids = report.root_causes.into_iter().map(|cause| cause.id);
+            ids.collect::<Vec<_>>()
+        };
+        assert_eq!(causes(true), ["cni-calico"]);
+        assert_eq!(causes(false), ["cni-ds-ready"]);
     }
 
     #[test]

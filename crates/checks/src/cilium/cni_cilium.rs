@@ -6,7 +6,7 @@ use report::{Evidence, Finding, Gap, Observed, Severity, Subject};
 use super::{Scene, endpoints, on_cilium, usage};
 use crate::check::{Breaks, Check, Judgement, Need};
 use crate::firewall::joined;
-use crate::product::{Unready, of_agent, unready};
+use crate::product::{Unready, of_agent, of_node_agent, unready};
 use crate::view::View;
 
 /// Every node has an agent, which sets up its pods and says how it is; the operator gives ranges of addresses to nodes.
@@ -56,8 +56,8 @@ fn agents(scene: &Scene<'_>, judgement: &mut Judgement) {
                 let summary = format!(
                     "Cilium's agent of {node} is not ready, and no new pod gets a network there: {why}"
                 );
-                let mut finding = of_agent(CHECK.id, Severity::Error, agent, summary, &why);
-                finding.explains = vec!["net-probe-pod".to_owned()];
+                let mut finding = of_node_agent(CHECK.id, agent, summary, &why);
+                finding.explains.push("net-probe-pod".to_owned());
                 judgement.cause(finding, Breaks::Nothing);
             }
         }

@@ -19,6 +19,8 @@ pub(crate) static CHECK: Check = Check {
 
 /// A container that ended so lately, and again and again, keeps ending, also where it runs at the moment.
 const AGAIN: i64 = 5 * 60;
+/// What checks of a product say of the same agent.
+const OF_PRODUCTS: [&str; 3] = ["cni-calico", "cni-cilium", "cni-terway"];
 /// A pod may take so long to get ready.
 const STARTING: i64 = 60;
 
@@ -157,6 +159,9 @@ fn finding(subject: Subject, summary: &str, pod: &CniPod) -> Finding {
     }
     finding.explains = ids(&["cni-log", "cni-subnetenv", "cni-conf", "cni-flannel"]);
     finding.explains.extend(ids(&NO_NETWORK));
+    if !is_only_unready(pod) {
+        finding.explains.extend(ids(&OF_PRODUCTS));
+    }
     finding.hint = Some(if pod.refused.is_some() && pod.containers.is_empty() {
         format!("see what keeps it from its node: `{describe}`")
     } else {
@@ -165,6 +170,13 @@ fn finding(subject: Subject, summary: &str, pod: &CniPod) -> Finding {
         )
     });
     finding
+}
+
+/// Whether the pod runs, and nothing but its readiness probe has anything against it. Then the product's own check says why.
+fn is_only_unready(pod: &CniPod) -> bool {
+    let has_failed = |it: &CniContainer| it.ended.as_ref().is_some_and(|ended| ended.exit_code != 0);
+    let is_away = |it: &CniContainer| it.waiting.is_some() || has_failed(it);
+    pod.refused.is_none() && !pod.containers.iter().any(is_away)
 }
 
 /// The last words of the container that ended, or else of any that says something: what it said before its last start counts first.

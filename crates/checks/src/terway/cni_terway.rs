@@ -6,7 +6,7 @@ use report::{Evidence, Finding, Severity, Subject};
 use crate::check::{Breaks, Check, Judgement, Need};
 use crate::endpoints::time::seconds;
 use crate::firewall::joined;
-use crate::product::{STARTING, Unready, count, gap, grade, of_agent, share, unready};
+use crate::product::{STARTING, Unready, count, gap, grade, of_agent, of_node_agent, share, unready};
 use crate::shell::word;
 use crate::view::View;
 
@@ -58,12 +58,16 @@ fn agents(cni: &Cni, terway: &Terway, nodes: Option<&[Node]>, judgement: &mut Ju
             Unready::Unknown(gap) => judgement.gaps.push(gap),
             Unready::Known(agent, why) => {
                 let node = agent.node.as_deref().unwrap_or("no node");
-                let summary = if agent.component == "terway-controlplane" {
-                    format!("Terway's control plane is not ready, and no node gets further addresses: {why}")
+                let finding = if agent.component == "terway-controlplane" {
+                    let summary = format!(
+                        "Terway's control plane is not ready, and no node gets further addresses: {why}"
+                    );
+                    of_agent(CHECK.id, Severity::Error, agent, summary, &why)
                 } else {
-                    format!("Terway of {node} is not ready, and no new pod gets an address there: {why}")
+                    let summary =
+                        format!("Terway of {node} is not ready, and no new pod gets an address there: {why}");
+                    of_node_agent(CHECK.id, agent, summary, &why)
                 };
-                let finding = of_agent(CHECK.id, Severity::Error, agent, summary, &why);
                 judgement.cause(finding, Breaks::Nothing);
             }
         }
