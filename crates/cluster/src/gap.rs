@@ -1,9 +1,23 @@
 //! Errors of requests as gaps: the one place that turns the first into the second.
 
+use std::time::Duration;
+
 use report::{Gap, GapReason};
 
 use crate::error::ClusterError;
 use crate::transport_error::{timed_out, was_cut_off};
+
+/// What was asked for and did not come in time.
+pub(crate) fn late(what: String, after: Duration) -> Gap {
+    Gap {
+        what,
+        why: GapReason::TimedOut {
+            after_ms: u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
+        },
+        message: format!("nothing came back within {} s", after.as_secs()),
+        hint: None,
+    }
+}
 
 /// What could not be seen because a request failed. `resource` is as RBAC writes it, with its group:
 /// `leases.coordination.k8s.io`.

@@ -1,16 +1,21 @@
 //! The ends of logs.
 
+use std::time::Duration;
+
 use http::Request;
 use observation::LogTail;
 use report::Observed;
 
 use crate::cluster::Cluster;
+use crate::gap::late;
 
 /// Of logs, the last so many seconds, lines and bytes. Without a number of lines kubectl shows ten of each pod where it selects by labels;
 /// here the number is always said.
 const SECONDS: u32 = 15 * 60;
 const LINES: usize = 300;
 const BYTES: usize = 64 * 1024;
+/// The API server waits half a minute for a kubelet that is gone; whoever looks at a cluster with such a node waits for nothing.
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// Which container's log.
 #[derive(Clone, Copy, Debug)]
@@ -48,8 +53,14 @@ impl Cluster {
             Ok(request) => request,
             Err(error) => return Observed::Unseen(gap(&kube::Error::HttpError(error))),
         };
-        match self.client().request_text(request).await {
-            Ok(text) => {
+        let client = self.client();
+        let read = tokio::time::timeout(LIMIT, client.request_text(request));
+        match read.await {
+            Err(_elapsed) => {
+                let what = format!("the log of pod/{pod} -n {namespace}");
+                Observed::Unseen(late(what, LIMIT))
+            }
+            Ok(Ok(text)) => {
                 let lines: Vec<String> = text
                     .lines()
                     .map(|line| crate::sanitize(line).into_owned())
@@ -59,7 +70,7 @@ impl Cluster {
                     lines,
                 })
             }
-            Err(error) => Observed::Unseen(gap(&error)),
+            Ok(Err(error)) => Observed::Unseen(gap(&error)),
         }
     }
 }

@@ -87,7 +87,7 @@ async fn observe(
             .observe("asking the CNI on its nodes", Box::pin(asking))
             .await?;
     }
-    let dns = if scope.around {
+    let dns = if scope.dns {
         Some(dns(&mut session).await?)
     } else {
         None
@@ -114,7 +114,7 @@ async fn observe(
     let work = async |session: &mut Session<'_>, hosts: Option<&ProbeRun>| {
         let spinner = session.spinner.clone();
         let between = async {
-            match hosts.filter(|_| scope.around) {
+            match hosts.filter(|_| scope.between_nodes) {
                 Some(hosts) => Some(between(hosts, &nodes, &mesh, &spinner).await),
                 None => None,
             }

@@ -21,8 +21,10 @@ pub(crate) struct Scope {
     pub(crate) mesh: bool,
     /// Whether sizes are measured in any case.
     pub(crate) sizes: bool,
-    /// Whether nodes are tried among each other, and DNS is looked at.
-    pub(crate) around: bool,
+    /// Whether nodes are tried among each other: what is lost between them is lost below every CNI.
+    pub(crate) between_nodes: bool,
+    /// Whether the cluster's DNS is looked at.
+    pub(crate) dns: bool,
 }
 
 const NOTHING_MORE: Scope = Scope {
@@ -32,7 +34,8 @@ const NOTHING_MORE: Scope = Scope {
     pods: false,
     mesh: false,
     sizes: false,
-    around: false,
+    between_nodes: false,
+    dns: false,
 };
 
 impl Scope {
@@ -81,6 +84,7 @@ impl Scope {
         concerns: |check| OVERLAY.contains(&check.id) || check.needs.contains(&Need::Mesh),
         nodes: true,
         mesh: true,
+        between_nodes: true,
         ..NOTHING_MORE
     };
     pub(crate) const MTU: Self = Self {
@@ -103,7 +107,8 @@ impl Scope {
         concerns: |check| is_triage(check) || TRIAGE.contains(&check.id) || check.needs.contains(&Need::Mesh),
         nodes: true,
         mesh: true,
-        around: true,
+        between_nodes: true,
+        dns: true,
         ..NOTHING_MORE
     };
     pub(crate) const DIAGNOSE: Self = Self {
@@ -120,6 +125,7 @@ impl Scope {
         nodes: true,
         pods: true,
         mesh: true,
+        between_nodes: true,
         ..NOTHING_MORE
     };
 
@@ -163,7 +169,7 @@ const CIDR: [&str; 5] = [
     "cni-pod-ip",
     "cni-subnetenv",
 ];
-const OVERLAY: [&str; 20] = [
+const OVERLAY: [&str; 21] = [
     "cni-overlay",
     "cni-links",
     "cni-vxlan-if",
@@ -184,6 +190,7 @@ const OVERLAY: [&str; 20] = [
     "net-fw-input-cni",
     "net-rpf",
     "net-vxlan-csum",
+    "net-n2n",
 ];
 const TRIAGE: [&str; 17] = [
     "cni-detect",

@@ -17,8 +17,10 @@ pub(crate) static CHECK: Check = Check {
     judge,
 };
 
-/// A container that ended so lately, and again and again, keeps ending, also where it runs at the moment.
+/// A container that ended so lately, and again and again, may keep ending, also where it runs at the moment.
 const AGAIN: i64 = 5 * 60;
+/// One that runs for longer than this has got further than those before it may have.
+const UP: i64 = 60;
 /// What checks of a product say of the same agent.
 const OF_PRODUCTS: [&str; 3] = ["cni-calico", "cni-cilium", "cni-terway"];
 /// A pod may take so long to get ready.
@@ -59,6 +61,12 @@ fn of_controller(scene: &Cnis<'_>, controller: &CniController, judgement: &mut J
                     .gaps
                     .push(gap(format!("{} of {}", controller.product, node.name), why)),
                 State::Broken(why) => broken.push((node.name.as_str(), pod, why)),
+                State::UpAgain(why) => {
+                    let what = format!("{} of {} runs again: {why}", controller.product, node.name);
+                    let mut finding = finding(Subject::node(&node.name), &what, pod);
+                    finding.severity = Severity::Warning;
+                    judgement.findings.push(finding);
+                }
             }
         }
     }
@@ -81,6 +89,8 @@ fn of_controller(scene: &Cnis<'_>, controller: &CniController, judgement: &mut J
 /// How a pod of the CNI is.
 enum State {
     Well,
+    /// It is ready, and has ended so lately that it may end again.
+    UpAgain(String),
     Broken(String),
     Unknown(String),
 }
@@ -97,8 +107,21 @@ fn state(scene: &Cnis<'_>, node: &Node, pod: &CniPod) -> State {
         !it.init && it.restarts >= 2 && ago.is_some_and(|ago| ago < AGAIN)
     };
     let ending = pod.containers.iter().find(ends);
-    if pod.ready && ending.is_none() {
-        return State::Well;
+    if pod.ready {
+        let Some(container) = ending else {
+            return State::Well;
+        };
+        let ended = container.ended.as_ref();
+        let ago = ended.and_then(|ended| scene.ago(ended.at.as_deref()));
+        if let Some(ago) = ago.filter(|ago| *ago >= UP) {
+            return State::UpAgain(format!(
+                "container {} ended {} ago, with exit status {}, {} so far",
+                container.name,
+                words(ago),
+                ended.map_or(0, |ended| ended.exit_code),
+                count(container.restarts as usize, "restart")
+            ));
+        }
     }
     let waits = |it: &CniContainer| Some((it.name.clone(), it.waiting.clone()?));
     let waiting = pod.containers.iter().find_map(waits);
@@ -330,6 +353,19 @@ mod tests {
             pod.containers[0].waiting = None;
         });
         shown::finds(&CHECK, &fixture.observe());
+        let ended = |fixture: &Fixture, at: &str| {
+            fixture.clone().cni_pod("node2", |pod| {
+                pod.containers[0].ended.as_mut().unwrap().at = Some(at.into());
+            })
+        };
+        let just_now = shown::finds(&CHECK, &ended(&fixture, "2026-03-01T08:59:30Z").observe());
+        assert_eq!(just_now[0].severity, Severity::Error, "{just_now:?}");
+        let up_again = shown::finds(&CHECK, &ended(&fixture, "2026-03-01T08:57:00Z").observe());
+        assert_eq!(up_again[0].severity, Severity::Warning, "{up_again:?}");
+        assert!(
+            up_again[0].summary.starts_with("flannel of node2 runs again"),
+            "{up_again:?}"
+        );
         let long_ago = fixture.cni_pod("node2", |pod| {
             pod.containers[0].ended.as_mut().unwrap().at = Some("2026-02-01T08:59:00Z".into());
         });

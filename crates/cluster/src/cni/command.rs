@@ -11,6 +11,7 @@ use report::{Gap, GapReason};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use crate::cluster::Cluster;
+use crate::gap::late;
 
 /// How long the API server may take to connect us with the container.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -93,17 +94,6 @@ impl Cluster {
             code: code(&status),
             message: failure(&status),
         })
-    }
-}
-
-fn late(what: String, after: Duration) -> Gap {
-    Gap {
-        what,
-        why: GapReason::TimedOut {
-            after_ms: u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
-        },
-        message: format!("nothing came back within {} s", after.as_secs()),
-        hint: None,
     }
 }
 

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use observation::{ConfigDocument, KubeProxy};
 use report::GapReason;
@@ -164,4 +165,17 @@ async fn what_is_refused_is_a_gap_and_never_nothing() {
     })
     .await;
     assert_eq!(seen.config.seen(), Some(&None));
+}
+
+#[tokio::test]
+async fn a_log_that_its_kubelet_never_gives_is_a_gap_and_is_not_waited_for() {
+    let begin = std::time::Instant::now();
+    let (seen, _) = read(|path| {
+        path.contains("/log?")
+            .then(|| vec![Step::Wait(Duration::from_secs(25))])
+    })
+    .await;
+    let gap = seen.pods.seen().unwrap()[0].log.gap().unwrap();
+    assert!(matches!(gap.why, GapReason::TimedOut { .. }), "{gap:?}");
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
 }
