@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use checks::{Asked, MeshOptions, ReachOptions};
 use cluster::{ConnectionArgs, DnsRead};
-use observation::{Cni, Dns, Mesh, Node, Observation, Placement};
+use observation::{Cni, Dns, Mesh, Node, Observation, Placement, PolicyFacts, PolicyQuestion};
 use plugin::{Failure, Run, Spinner};
 use probe::ProbeRun;
 use session::measured::measure;
@@ -29,7 +29,9 @@ pub(crate) async fn by_api(
     let observe = async {
         let mut session = Session::open(connection, &look.pods, &look.output, run).await?;
         let cni = cni(&mut session, look).await?;
+        let policy = policies(&mut session, scope, &cni).await?;
         let mut observation = session.finish(None)?;
+        observation.policy = policy;
         observation.cni = Some(Box::new(cni));
         Ok(observation)
     };
@@ -92,6 +94,7 @@ async fn observe(
     } else {
         None
     };
+    let policy = policies(&mut session, scope, &cni).await?;
     let mesh = MeshOptions {
         count: wanted.count,
         timeout_ms: look.timeout_ms(),
@@ -167,6 +170,7 @@ async fn observe(
     observation.measured = tried.measured;
     observation.cni = Some(Box::new(cni));
     observation.dns = dns.map(Box::new);
+    observation.policy = policy;
     if let Some(between) = between {
         observation.underlay.get_or_insert_default().add(between);
     }
@@ -193,6 +197,24 @@ async fn cni(session: &mut Session<'_>, look: &Look) -> Result<Cni, Failure> {
     let cluster = session.cluster.clone();
     let read = cluster.cni(only.as_deref(), jiff::Timestamp::now().to_string());
     session.observe("reading the CNI", Box::pin(read)).await
+}
+
+/// Reads who could enforce policies, where there are some to enforce.
+async fn policies(
+    session: &mut Session<'_>,
+    scope: Scope,
+    cni: &Cni,
+) -> Result<Option<PolicyFacts>, Failure> {
+    if !scope.policies || cni.policies.seen() == Some(&0) {
+        return Ok(None);
+    }
+    let cluster = session.cluster.clone();
+    let everywhere = BTreeSet::new();
+    let read = cluster.policy_facts(PolicyQuestion::default(), &everywhere);
+    session
+        .observe("reading policies", Box::pin(read))
+        .await
+        .map(Some)
 }
 
 /// Reads what the API says of the cluster's DNS.

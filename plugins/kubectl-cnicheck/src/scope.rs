@@ -25,6 +25,8 @@ pub(crate) struct Scope {
     pub(crate) between_nodes: bool,
     /// Whether the cluster's DNS is looked at.
     pub(crate) dns: bool,
+    /// Whether it is asked who enforces NetworkPolicies, where there are some.
+    pub(crate) policies: bool,
 }
 
 const NOTHING_MORE: Scope = Scope {
@@ -36,6 +38,7 @@ const NOTHING_MORE: Scope = Scope {
     sizes: false,
     between_nodes: false,
     dns: false,
+    policies: false,
 };
 
 impl Scope {
@@ -46,7 +49,8 @@ impl Scope {
     };
     pub(crate) const STATUS: Self = Self {
         command: "status",
-        concerns: |check| is_by_api(check) && !is_triage(check),
+        concerns: |check| (is_by_api(check) && !is_triage(check)) || check.id == NO_POLICY,
+        policies: true,
         ..NOTHING_MORE
     };
     pub(crate) const LOGS: Self = Self {
@@ -120,12 +124,15 @@ impl Scope {
                     Need::Cni | Need::Mesh | Need::NodeNetwork | Need::NodeAccess | Need::PodNetworks
                 )
             };
-            check.needs.iter().all(is_told) && !is_triage(check) && !check.id.starts_with("ep-")
+            let is_told =
+                check.needs.iter().all(is_told) && !is_triage(check) && !check.id.starts_with("ep-");
+            is_told || check.id == NO_POLICY
         },
         nodes: true,
         pods: true,
         mesh: true,
         between_nodes: true,
+        policies: true,
         ..NOTHING_MORE
     };
 
@@ -135,6 +142,8 @@ impl Scope {
     }
 }
 
+/// Of all that is to be said of policies, what is the CNI's: whether anybody enforces them.
+const NO_POLICY: &str = "cni-nopolicy";
 const CONFIG: [&str; 9] = [
     "cni-detect",
     "cni-conf",
