@@ -35,6 +35,10 @@ const READ: Tier = Tier {
         "cnicheck logs",
     ],
     on_demand: &[
+        (
+            "get daemonsets.apps",
+            "`netcheck egress` asks for that of the CNI",
+        ),
         ("get services", "one is asked about by its name"),
         ("get pods", "`dnscheck pod` is asked about one"),
         ("get leases.coordination.k8s.io", "a node does not report"),
@@ -43,14 +47,7 @@ const READ: Tier = Tier {
             "one is asked about by its name",
         ),
         ("gateway.networking.k8s.io", "the Gateway API is not installed"),
-        (
-            "get clusterrolebindings.rbac.authorization.k8s.io",
-            "only lists are asked for",
-        ),
-        (
-            "get clusterroles.rbac.authorization.k8s.io",
-            "only lists are asked for",
-        ),
+        ("list endpoints", "a Service has no selector"),
         ("projectcalico.org", PRODUCTS),
         ("operator.tigera.io", PRODUCTS),
         ("cilium.io", PRODUCTS),
@@ -84,6 +81,7 @@ const PROBE: Tier = Tier {
         ("get pods", "a pod hangs"),
         ("get configmaps", "there is the run of another machine"),
         ("delete pods", "a pod is replaced, or a run was killed"),
+        ("patch configmaps", "a run is older than its first heartbeat"),
         ("create pods/exec", "the API server is of 1.35 or later"),
         ("get leases.coordination.k8s.io", "a node does not report"),
         (
@@ -104,6 +102,7 @@ const IN_NAMESPACE: Tier = Tier {
         ("get pods", "a pod hangs"),
         ("get configmaps", "there is the run of another machine"),
         ("delete pods", "a pod is replaced"),
+        ("patch configmaps", "a run is older than its first heartbeat"),
         ("create pods/exec", "the API server is of 1.35 or later"),
     ],
 };
