@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use checks::{JudgeOptions, Selection};
+use checks::{CHECKS, JudgeOptions, Need, Selection};
 use observation::Observation;
 use plugin::{Failure, OutputArgs, Run};
 use report::Report;
@@ -111,7 +111,7 @@ impl Look {
         observe: impl Future<Output = Result<Observation, Failure>>,
     ) -> Result<u8, Failure> {
         let observation = match &self.from_bundle {
-            Some(path) => bundle::read(path)?,
+            Some(path) => about(bundle::read(path)?, selection),
             None => observe.await?,
         };
         if let Some(path) = &self.save_bundle {
@@ -126,6 +126,19 @@ impl Look {
     }
 }
 
+/// A bundle may hold more than is asked about. Pairs that nobody judges are not shown: beside a verdict that does not count them they would
+/// belie it.
+fn about(mut observation: Observation, selection: &Selection) -> Observation {
+    let are_judged = CHECKS
+        .iter()
+        .any(|check| selection.has(check.id) && check.needs.contains(&Need::Mesh));
+    if !are_judged {
+        observation.mesh = None;
+        observation.measured = None;
+    }
+    observation
+}
+
 /// Prints a report, and returns the exit status that goes with it.
 ///
 /// # Errors
@@ -134,4 +147,19 @@ pub fn tell(report: &Report, output: &OutputArgs, fail_on: FailOn) -> Result<u8,
     let fail_on = fail_on.into();
     plugin::print(report, output, fail_on)?;
     Ok(report.exit_status(fail_on).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_of_a_bundle_are_only_shown_where_they_are_judged() {
+        let bundle = include_str!("../../checks/cases/pair-silent/observation.json");
+        let observation = Observation::from_bundle(bundle).unwrap();
+        let of = |concerns: fn(&checks::Check) -> bool| about(observation.clone(), &Selection::of(concerns));
+        assert!(observation.mesh.is_some());
+        assert_eq!(of(|_| true), observation);
+        assert_eq!(of(|check| check.id == "cni-detect").mesh, None);
+    }
 }
