@@ -198,7 +198,7 @@ fn value(program: &Program, line: &Line<'_>, argument: &Arg, typed: &str) -> Ans
         Kind::Contexts => named(names::of_kubeconfig(&connection()).contexts),
         Kind::Clusters => named(names::of_kubeconfig(&connection()).clusters),
         Kind::Users => named(names::of_kubeconfig(&connection()).users),
-        Kind::Objects(types) => objects(typed, types, |of| names::of_cluster(&connection(), program, of)),
+        Kind::Objects(kinds) => objects(typed, kinds, |of| names::of_cluster(&connection(), program, of)),
         Kind::Checks => {
             let ids = (program.checks)();
             let ids = ids
@@ -213,10 +213,10 @@ fn value(program: &Program, line: &Line<'_>, argument: &Arg, typed: &str) -> Ans
 }
 
 /// Names of objects: after `TYPE/` of that type, else of the first type, and the types themselves.
-fn objects(typed: &str, types: &[Type], list: impl Fn(&Type) -> Vec<String>) -> Answer {
+fn objects(typed: &str, kinds: &[Type], list: impl Fn(&Type) -> Vec<String>) -> Answer {
     if let Some((prefix, _)) = typed.split_once('/') {
         let wanted = prefix.to_ascii_lowercase();
-        let Some(of) = types.iter().find(|of| of.spellings.contains(&wanted.as_str())) else {
+        let Some(of) = kinds.iter().find(|of| of.spellings.contains(&wanted.as_str())) else {
             return Answer::of(Vec::new());
         };
         let names = list(of)
@@ -224,10 +224,10 @@ fn objects(typed: &str, types: &[Type], list: impl Fn(&Type) -> Vec<String>) -> 
             .map(|name| (format!("{prefix}/{name}"), String::new()));
         return Answer::of(beginning(typed, names));
     }
-    let bare = types.first().filter(|of| of.bare).map(&list).unwrap_or_default();
+    let bare = kinds.first().filter(|of| of.bare).map(&list).unwrap_or_default();
     let mut found = beginning(typed, bare.into_iter().map(|name| (name, String::new())));
-    if types.len() > 1 || types.first().is_some_and(|of| !of.bare) {
-        let prefixes = types.iter().map(|of| (format!("{}/", of.name), String::new()));
+    if kinds.len() > 1 || kinds.first().is_some_and(|of| !of.bare) {
+        let prefixes = kinds.iter().map(|of| (format!("{}/", of.name), String::new()));
         found.extend(beginning(typed, prefixes));
     }
     let unfinished = matches!(found.as_slice(), [(only, _)] if only.ends_with('/'));
@@ -278,9 +278,9 @@ mod tests {
         ..POD
     };
 
-    fn offered(typed: &str, types: &[Type]) -> (Vec<String>, u8) {
+    fn offered(typed: &str, kinds: &[Type]) -> (Vec<String>, u8) {
         let list = |of: &Type| vec![format!("{}-a", of.name), format!("{}-b", of.name)];
-        let answer = objects(typed, types, list);
+        let answer = objects(typed, kinds, list);
         (
             answer.candidates.into_iter().map(|(value, _)| value).collect(),
             answer.directive,

@@ -146,7 +146,7 @@ fn allowed(error: &clap::Error) -> Option<String> {
                 .map(String::as_str)
                 .filter(|value| !value.is_empty())
                 .collect();
-            values.sort();
+            values.sort_unstable();
             Some(values.join(","))
         }
         _ => None,
