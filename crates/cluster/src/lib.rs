@@ -56,6 +56,7 @@ pub use environment::Environment;
 pub use error::ClusterError;
 pub use follow::Followed;
 pub use list::ListQuery;
+pub use loading::KubeconfigNames;
 pub use nodes::{NodeImage, NodeRead};
 pub use sanitize::sanitize;
 pub use selector::{Selector, SelectorError};

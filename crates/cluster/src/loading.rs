@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::args::ConnectionArgs;
+use crate::connection::given;
 use crate::environment::Environment;
 use crate::error::ClusterError;
 use crate::kubeconfig::Kubeconfig;
@@ -41,6 +43,32 @@ pub(crate) fn load(explicit: Option<&str>, environment: &Environment) -> Result<
         Ok(merged)
     } else {
         Err(ClusterError::Kubeconfig { reasons })
+    }
+}
+
+/// What a kubeconfig has names for, each sorted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KubeconfigNames {
+    /// For `--context`.
+    pub contexts: Vec<String>,
+    /// For `--cluster`.
+    pub clusters: Vec<String>,
+    /// For `--user`.
+    pub users: Vec<String>,
+}
+
+impl KubeconfigNames {
+    /// The names of the kubeconfig that these flags and surroundings choose; nothing is asked of a cluster.
+    ///
+    /// # Errors
+    /// When a file of it cannot be read or understood.
+    pub fn read(args: &ConnectionArgs, environment: &Environment) -> Result<Self, ClusterError> {
+        let config = load(given(args.kubeconfig.as_ref()).map(String::as_str), environment)?;
+        Ok(Self {
+            contexts: config.contexts.into_keys().collect(),
+            clusters: config.clusters.into_keys().collect(),
+            users: config.users.into_keys().collect(),
+        })
     }
 }
 

@@ -21,10 +21,12 @@ pub struct StderrWarnings {
 }
 
 impl StderrWarnings {
-    /// Colour as kubectl decides it: on a terminal, unless `NO_COLOR` is present or `TERM` is `dumb`.
+    /// Colour as kubectl decides it: on a terminal, unless `NO_COLOR` is present or `TERM` is `dumb`; on Windows
+    /// only with `WT_SESSION`.
     pub fn new() -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none()
-            && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+            && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+            && (!cfg!(windows) || std::env::var_os("WT_SESSION").is_some_and(|session| !session.is_empty()));
         Self {
             colour: wanted && std::io::stderr().is_terminal(),
         }

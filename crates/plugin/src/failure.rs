@@ -43,6 +43,16 @@ impl Failure {
         self
     }
 
+    /// The same for programs.
+    pub(crate) fn document(&self) -> serde_json::Value {
+        serde_json::json!({
+            "apiVersion": "netcheck.dev/failure/v1",
+            "kind": "Failure",
+            "message": self.message.strip_prefix("error: ").unwrap_or(&self.message),
+            "hint": self.hint,
+        })
+    }
+
     /// The lines for stderr.
     pub fn text(&self) -> String {
         match &self.hint {

@@ -3,15 +3,19 @@
 //!
 //! A plugin is its subcommands; everything around them is here, so that the four behave alike.
 
+mod complete;
 mod entry;
+mod examples;
 mod failure;
+mod manual;
 mod output;
 mod print;
 mod progress;
 mod signals;
 mod usage;
 
-pub use entry::{Program, Run, run};
+pub use entry::{Program, Run, commands, run, unclassified};
+pub use examples::Examples;
 pub use failure::Failure;
 pub use output::{ColorChoice, OutputArgs, OutputFormat};
 pub use print::{json, print, report_removal, write, yaml};

@@ -7,6 +7,8 @@ use clap::ValueEnum;
 pub enum OutputFormat {
     /// For people.
     #[default]
+    // An empty value is a flag that was not given, as for kubectl.
+    #[value(alias = "")]
     Text,
     /// For people, with everything.
     Wide,
@@ -64,9 +66,12 @@ impl OutputArgs {
     /// Whether what goes to stdout may be coloured. Machine formats never are.
     pub fn color_on_stdout(&self) -> bool {
         matches!(self.output, OutputFormat::Text | OutputFormat::Wide)
-            && color_allowed(self.color, std::io::stdout().is_terminal(), |name| {
-                std::env::var_os(name).is_some_and(|value| name != "TERM" || value == "dumb")
-            })
+            && color_allowed(
+                self.color,
+                std::io::stdout().is_terminal(),
+                cfg!(windows),
+                |name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()),
+            )
     }
 
     /// Whether progress may be shown on stderr.
@@ -89,18 +94,23 @@ impl OutputArgs {
     }
 }
 
-/// kubectl's rule: a terminal, `TERM` other than `dumb`, and `NO_COLOR` absent (even an empty one forbids colour).
-/// `set` says whether a variable is set to something that matters.
-fn color_allowed(choice: ColorChoice, terminal: bool, set: impl Fn(&str) -> bool) -> bool {
+/// kubectl's rule: a terminal, `TERM` other than `dumb`, `NO_COLOR` absent (even an empty one forbids colour), and on Windows
+/// `WT_SESSION`. Besides, a `CLICOLOR_FORCE` that is neither empty nor 0 stands for a terminal, and `CLICOLOR=0` forbids.
+fn color_allowed(
+    choice: ColorChoice,
+    terminal: bool,
+    windows: bool,
+    variable: impl Fn(&str) -> Option<String>,
+) -> bool {
+    let is = |name: &str, value: &str| variable(name).as_deref() == Some(value);
+    let filled = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
     match choice {
         ColorChoice::Always => true,
         ColorChoice::Never => false,
+        ColorChoice::Auto if variable("NO_COLOR").is_some() => false,
+        ColorChoice::Auto if filled("CLICOLOR_FORCE") && !is("CLICOLOR_FORCE", "0") => true,
         ColorChoice::Auto => {
-            if set("NO_COLOR") {
-                false
-            } else {
-                set("CLICOLOR_FORCE") || (terminal && !set("TERM"))
-            }
+            terminal && !is("TERM", "dumb") && !is("CLICOLOR", "0") && (!windows || filled("WT_SESSION"))
         }
     }
 }
@@ -109,21 +119,52 @@ fn color_allowed(choice: ColorChoice, terminal: bool, set: impl Fn(&str) -> bool
 mod tests {
     use super::*;
 
-    #[test]
-    fn no_color_forbids_colour_unless_it_is_asked_for_by_flag() {
-        let no_color = |name: &str| name == "NO_COLOR";
-        assert!(!color_allowed(ColorChoice::Auto, true, no_color));
-        assert!(color_allowed(ColorChoice::Always, false, no_color));
+    fn allowed(choice: ColorChoice, terminal: bool, windows: bool, variables: &[(&str, &str)]) -> bool {
+        color_allowed(choice, terminal, windows, |name| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
     }
 
     #[test]
-    fn a_pipe_gets_no_colour() {
-        assert!(!color_allowed(ColorChoice::Auto, false, |_| false));
-        assert!(color_allowed(ColorChoice::Auto, true, |_| false));
+    fn a_terminal_gets_colour_and_a_pipe_none() {
+        assert!(allowed(ColorChoice::Auto, true, false, &[("TERM", "xterm")]));
+        assert!(!allowed(ColorChoice::Auto, false, false, &[("TERM", "xterm")]));
     }
 
     #[test]
-    fn a_dumb_terminal_gets_no_colour() {
-        assert!(!color_allowed(ColorChoice::Auto, true, |name| name == "TERM"));
+    fn variables_are_heard_in_their_order() {
+        for (variables, terminal, wanted) in [
+            (&[("NO_COLOR", "")][..], true, false),
+            (&[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")], true, false),
+            (&[("TERM", "dumb")], true, false),
+            (&[("CLICOLOR", "0")], true, false),
+            (&[("CLICOLOR_FORCE", "1"), ("TERM", "dumb")], false, true),
+            (&[("CLICOLOR_FORCE", "0")], false, false),
+            (&[("CLICOLOR_FORCE", "")], false, false),
+        ] {
+            assert_eq!(
+                allowed(ColorChoice::Auto, terminal, false, variables),
+                wanted,
+                "{variables:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_flag_is_heard_first() {
+        assert!(allowed(ColorChoice::Always, false, false, &[("NO_COLOR", "1")]));
+        assert!(!allowed(
+            ColorChoice::Never,
+            true,
+            false,
+            &[("CLICOLOR_FORCE", "1")]
+        ));
+    }
+
+    #[test]
+    fn a_console_of_windows_is_asked_whether_it_understands() {
+        assert!(!allowed(ColorChoice::Auto, true, true, &[]));
+        assert!(allowed(ColorChoice::Auto, true, true, &[("WT_SESSION", "x")]));
     }
 }

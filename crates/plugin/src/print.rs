@@ -1,4 +1,5 @@
 use std::io::{ErrorKind, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use probe::Removal;
 use report::{FailOn, Format, RenderOptions, Report, render};
@@ -31,11 +32,28 @@ pub fn print(report: &Report, output: &OutputArgs, fail_on: FailOn) -> Result<()
     write(&render(report, format, &options))
 }
 
+/// Whether anything went to stdout: what fails afterwards must not add a second document.
+static WRITTEN: AtomicBool = AtomicBool::new(false);
+
+/// The document for whoever asked for one and cannot have the report; nothing where something was printed already.
+pub(crate) fn failure(failure: &Failure, format: OutputFormat) -> Result<(), Failure> {
+    if WRITTEN.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    let document = failure.document();
+    match format {
+        OutputFormat::Json => write(&json(&document)?),
+        OutputFormat::Yaml => write(&yaml(&document)?),
+        _ => Ok(()),
+    }
+}
+
 /// Writes a finished text to stdout.
 ///
 /// # Errors
 /// As [`print`].
 pub fn write(text: &str) -> Result<(), Failure> {
+    WRITTEN.store(true, Ordering::Relaxed);
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::new(format!(

@@ -13,11 +13,6 @@ use crate::contents;
 const WIDTH: usize = 100;
 
 const AFTER: &str = "\
-Examples of what stands behind it:
-  explain 'dial tcp: lookup db on 10.96.0.10:53: i/o timeout'
-  explain -          as in: kubectl get events -A | kubectl … explain -
-  explain -f app.log
-
 Exit status, the same for every output format:
   0  the text was recognized
   2  could not run: usage, or a file that cannot be read

@@ -93,6 +93,15 @@ pub fn run(wanted: &Checks, program: &Program) -> Result<u8, Failure> {
     Ok(report::ExitStatus::NoProblem.into())
 }
 
+/// The ids that can be asked for, each with its claim.
+pub fn ids() -> Vec<(&'static str, &'static str)> {
+    let guides = coverage().filter_map(|row| guide(row.id).ok());
+    guides
+        .filter(|guide| matches!(guide.status, Status::Check | Status::Lint))
+        .map(|guide| (guide.id, guide.claim))
+        .collect()
+}
+
 fn status(guide: &Guide) -> (&'static str, Option<&'static str>) {
     match guide.status {
         Status::Check | Status::Lint => ("check", None),
@@ -164,6 +173,8 @@ mod tests {
         plugin: "netcheck",
         version: "0.0.0",
         cleanup_command: "kubectl netcheck cleanup",
+        examples: &[],
+        checks: ids,
     };
 
     #[test]

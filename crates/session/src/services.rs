@@ -7,6 +7,7 @@ use plugin::Failure;
 use report::{Observed, Subject};
 
 use crate::tries::joined;
+use crate::type_name::{after_type, type_and_name};
 
 /// What was read of Services.
 pub struct ServiceFacts {
@@ -252,6 +253,7 @@ pub async fn sampled(cluster: &Cluster, most: usize) -> ServiceFacts {
 /// # Errors
 /// When one of them names no Service, and when they are of several namespaces.
 pub fn parse_names(names: &[String], namespace: &str) -> Result<(Vec<String>, String), Failure> {
+    let names = after_type(names, &SERVICE)?;
     let parsed = names.iter().map(|text| parse_name(text, namespace));
     let parsed: Vec<(String, String)> = parsed.collect::<Result<_, _>>()?;
     let namespace = parsed
@@ -266,19 +268,22 @@ pub fn parse_names(names: &[String], namespace: &str) -> Result<(Vec<String>, St
     Ok((parsed.into_iter().map(|(name, _)| name).collect(), namespace))
 }
 
+/// The words that kubectl takes for the type.
+pub const SERVICE: [&str; 3] = ["svc", "service", "services"];
+
 /// Reads `web`, `svc/web`, `service/web`, `services/web`, `web.shop`, `web.shop.svc…` as name and namespace.
 ///
 /// # Errors
 /// When it names no Service.
 pub fn parse_name(text: &str, namespace: &str) -> Result<(String, String), Failure> {
-    let name = match text.split_once('/') {
-        Some(("svc" | "service" | "services", name)) => name,
-        Some((kind, _)) => {
+    let name = match type_and_name(text)? {
+        (Some(kind), name) if SERVICE.contains(&kind) => name,
+        (Some(kind), _) => {
             return Err(Failure::new(format!(
                 "error: {kind}/… is not a Service: expected NAME, svc/NAME or NAME.NAMESPACE"
             )));
         }
-        None => text,
+        (None, name) => name,
     };
     let mut parts = name.trim_end_matches('.').split('.');
     let name = parts.next().filter(|name| !name.is_empty());

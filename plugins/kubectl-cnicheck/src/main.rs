@@ -1,6 +1,7 @@
 //! `kubectl cnicheck`: whether the pod network itself is built right on every node.
 
 mod args;
+mod examples;
 mod looking;
 mod scope;
 
@@ -16,6 +17,8 @@ const PROGRAM: Program = Program {
     plugin: "cnicheck",
     version: env!("CARGO_PKG_VERSION"),
     cleanup_command: "kubectl cnicheck cleanup",
+    examples: &[examples::EXAMPLES, session::EXAMPLES],
+    checks: guide::ids,
 };
 
 fn main() -> ExitCode {

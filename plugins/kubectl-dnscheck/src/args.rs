@@ -89,13 +89,19 @@ pub(crate) enum Command {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
-        Args::command().debug_assert();
+        plugin::commands::<Args>(&crate::PROGRAM).debug_assert();
+    }
+
+    #[test]
+    fn completion_knows_what_every_value_names() {
+        assert_eq!(
+            plugin::unclassified::<Args>(&crate::PROGRAM),
+            Vec::<String>::new()
+        );
     }
 
     #[test]

@@ -14,11 +14,6 @@ use session::{Look, contents, tell, tool};
 use crate::status;
 
 pub(crate) const AFTER: &str = "\
-Examples of what stands behind it:
-  corefile                              the one that the cluster's DNS pods mount
-  corefile Corefile                     a file; a ConfigMap as YAML or JSON will do too
-  corefile - --coredns-version 1.11.3   standard input, for another version
-
 Exit status, the same for every output format:
   0  nothing wrong was found (warnings included, unless --fail-on warning)
   1  a problem was found

@@ -4,6 +4,7 @@ mod args;
 mod asking;
 mod corefile;
 mod diagnose;
+mod examples;
 mod facts;
 mod latency;
 mod pod;
@@ -23,6 +24,8 @@ const PROGRAM: Program = Program {
     plugin: "dnscheck",
     version: env!("CARGO_PKG_VERSION"),
     cleanup_command: "kubectl dnscheck cleanup",
+    examples: &[examples::EXAMPLES, session::EXAMPLES],
+    checks: guide::ids,
 };
 
 fn main() -> ExitCode {

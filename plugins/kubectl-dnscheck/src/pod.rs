@@ -40,13 +40,9 @@ pub(crate) async fn run(connection: &ConnectionArgs, wanted: &PodArgs, run: &Run
 
 async fn observe(connection: &ConnectionArgs, wanted: &PodArgs, run: &Run) -> Result<Observation, Failure> {
     let look = &wanted.look;
+    let name = pod_name(&wanted.pod)?;
     let mut session = Session::open(connection, &look.pods, &look.output, run).await?;
     let cluster = session.cluster.clone();
-    let name = wanted
-        .pod
-        .strip_prefix("pod/")
-        .or_else(|| wanted.pod.strip_prefix("pods/"))
-        .unwrap_or(&wanted.pod);
     let namespace = cluster.namespace().to_owned();
     let mut asker = session
         .observe("reading the pod", cluster.dns_asker(&namespace, name))
@@ -87,4 +83,26 @@ async fn observe(connection: &ConnectionArgs, wanted: &PodArgs, run: &Run) -> Re
     let mut observation = session.finish(None)?;
     observation.dns = Some(Box::new(dns));
     Ok(observation)
+}
+
+fn pod_name(text: &str) -> Result<&str, Failure> {
+    match session::type_and_name(text)? {
+        (None | Some("pod" | "pods" | "po"), name) => Ok(name),
+        (Some(kind), _) => Err(Failure::new(format!(
+            "error: {kind}/… is not a pod: expected POD or pod/NAME"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_is_named_as_kubectl_names_it() {
+        for text in ["web-0", "pod/web-0", "po/web-0", "pods/web-0"] {
+            assert_eq!(pod_name(text).unwrap(), "web-0");
+        }
+        assert!(pod_name("svc/web").is_err());
+    }
 }

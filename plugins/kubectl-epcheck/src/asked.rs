@@ -37,7 +37,7 @@ pub(crate) async fn asked(session: &mut Session<'_>, words: &[String]) -> Result
     let namespace = session.cluster.namespace().to_owned();
     let mut services = Vec::new();
     let mut callers = Vec::new();
-    for text in words {
+    for text in session::after_type(words, &services::SERVICE)? {
         match word(text, &namespace)? {
             Word::Service(name) => services.push(name),
             Word::Caller(kind, typed, name) => {
@@ -70,6 +70,7 @@ pub(crate) async fn asked(session: &mut Session<'_>, words: &[String]) -> Result
 /// # Errors
 /// When a word names no Service.
 pub(crate) fn services(words: &[String], namespace: &str) -> Result<BackendsQuestion, Failure> {
+    let words = session::after_type(words, &services::SERVICE)?;
     let names = words.iter().map(|text| {
         let (name, namespace) = services::parse_name(text, namespace)?;
         Ok(ServiceName { namespace, name })
@@ -78,15 +79,9 @@ pub(crate) fn services(words: &[String], namespace: &str) -> Result<BackendsQues
 }
 
 fn word<'a>(text: &'a str, namespace: &str) -> Result<Word<'a>, Failure> {
-    if let Some((typed, name)) = text.split_once('/')
+    if let (Some(typed), name) = session::type_and_name(text)?
         && let Some(kind) = CallerKind::parse(typed)
     {
-        if name.is_empty() || name.contains('/') {
-            return Err(Failure::new(format!(
-                "error: {text:?} names no {}",
-                kind.singular()
-            )));
-        }
         return Ok(Word::Caller(kind, typed, name));
     }
     let parsed = services::parse_name(text, namespace);

@@ -4,6 +4,7 @@ mod args;
 mod asked;
 mod churn;
 mod conntrack;
+mod examples;
 mod lb;
 mod proxy;
 mod rules;
@@ -22,6 +23,8 @@ const PROGRAM: Program = Program {
     plugin: "epcheck",
     version: env!("CARGO_PKG_VERSION"),
     cleanup_command: "kubectl epcheck cleanup",
+    examples: &[examples::EXAMPLES, session::EXAMPLES],
+    checks: guide::ids,
 };
 
 fn main() -> ExitCode {

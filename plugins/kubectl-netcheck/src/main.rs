@@ -5,6 +5,7 @@ mod args;
 mod control_plane;
 mod diagnose;
 mod egress;
+mod examples;
 mod external;
 mod outside;
 mod path;
@@ -25,6 +26,8 @@ const PROGRAM: Program = Program {
     plugin: "netcheck",
     version: env!("CARGO_PKG_VERSION"),
     cleanup_command: "kubectl netcheck cleanup",
+    examples: &[examples::EXAMPLES, session::EXAMPLES],
+    checks: guide::ids,
 };
 
 fn main() -> ExitCode {

@@ -3,6 +3,9 @@
 //! A test that needs nodes asks for [`Bench::lab`]; one that needs only a cluster asks for [`Bench::cluster`] and runs
 //! on anybody's. Without one it says `skipped:` and why; it never passes silently.
 
+mod documents;
+mod kubectls;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -10,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+pub use documents::assert_generated;
+pub use kubectls::kubectls;
 pub use lab::{Lab, User};
 
 /// A cluster, and the plugin under test in front of a real kubectl.

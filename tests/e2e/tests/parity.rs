@@ -18,9 +18,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use cases::{Case, Expected, cases};
+use e2e::kubectls;
 use files::Files;
 use pki::Pki;
-use programs::{Outcome, kubectls, list_pods, run};
+use programs::{Outcome, list_pods, run};
 use server::{Seen, Server};
 
 /// What is compared of a request.
@@ -86,10 +87,12 @@ fn difference(case: &Case, ours: &(Outcome, Vec<Seen>), theirs: &(Outcome, Vec<S
         Expected::Texts {
             ours: our_text,
             theirs: their_text,
+            ..
         }
         | Expected::RequestDiffers {
             ours: our_text,
             theirs: their_text,
+            ..
         } => {
             if !ours.0.stderr.contains(our_text) || !theirs.0.stderr.contains(their_text) {
                 return report("not the differing texts", &ours.0.stderr, &theirs.0.stderr);
@@ -99,13 +102,63 @@ fn difference(case: &Case, ours: &(Outcome, Vec<Seen>), theirs: &(Outcome, Vec<S
     None
 }
 
-/// How many cases there were, and which of them differ.
-fn compare(ours: &Path, kubectl: &Path, pki: &Pki) -> (usize, Vec<String>) {
+/// What a comparison of all cases came to.
+struct Compared {
+    count: usize,
+    differences: Vec<String>,
+    /// The rows of the table.
+    rows: String,
+}
+
+/// A row of the table: of what is the same our text stands for both.
+fn row(case: &Case, ours: &Outcome, files: &Files) -> String {
+    let neutral = |text: &str| {
+        text.replace(&files.file(""), "DIR/")
+            .replace(&files.https.to_string(), "PORT")
+            .replace(&files.http.to_string(), "PORT")
+            .replace('|', "\\|")
+            .replace('`', "'")
+    };
+    let cell = |text: &str| {
+        let line = text.lines().next().unwrap_or_default();
+        if line.is_empty() {
+            "as asked".to_owned()
+        } else {
+            format!("`{}`", neutral(line))
+        }
+    };
+    let flags = if case.shown.is_empty() {
+        "no flags".to_owned()
+    } else {
+        format!("`{}`", case.shown)
+    };
+    match case.expected {
+        Expected::Same => {
+            let said = if ours.stderr.is_empty() {
+                &ours.stdout
+            } else {
+                &ours.stderr
+            };
+            format!("| {flags} | {0} | {0} | same |\n", cell(said))
+        }
+        Expected::Texts { ours, theirs, why } | Expected::RequestDiffers { ours, theirs, why } => {
+            format!(
+                "| {flags} | {} | {} | on purpose: {why} |\n",
+                cell(theirs),
+                cell(ours)
+            )
+        }
+    }
+}
+
+/// Runs all cases with one kubectl.
+fn compare(ours: &Path, kubectl: &Path, pki: &Pki) -> Compared {
     let server = Server::start(pki);
     let files = Files::write(pki, &server);
     let cases = cases(&files);
     let version = kubectl.file_name().unwrap_or_default().to_string_lossy();
     let mut differences = Vec::new();
+    let mut rows = String::from("| flags and variables | kubectl | the plugins | |\n|---|---|---|---|\n");
     for case in &cases {
         let mine = (
             run(ours, &case.ours, &case.variables, files.path()),
@@ -116,8 +169,13 @@ fn compare(ours: &Path, kubectl: &Path, pki: &Pki) -> (usize, Vec<String>) {
             server.take(),
         );
         differences.extend(difference(case, &mine, &theirs).map(|text| format!("{version}: {text}")));
+        rows.push_str(&row(case, &mine.0, &files));
     }
-    (cases.len(), differences)
+    Compared {
+        count: cases.len(),
+        differences,
+        rows,
+    }
 }
 
 #[test]
@@ -130,7 +188,7 @@ fn the_server_and_the_user_see_what_they_see_with_kubectl() {
     let ours = list_pods();
     let pki = Pki::new();
     // Each version has a server of its own, which then sees nothing of the others.
-    let results: Vec<(usize, Vec<String>)> = std::thread::scope(|scope| {
+    let results: Vec<Compared> = std::thread::scope(|scope| {
         let running: Vec<_> = kubectls
             .iter()
             .map(|kubectl| scope.spawn(|| compare(&ours, kubectl, &pki)))
@@ -139,10 +197,10 @@ fn the_server_and_the_user_see_what_they_see_with_kubectl() {
     });
     let differences: Vec<String> = results
         .iter()
-        .flat_map(|(_, differences)| differences.clone())
+        .flat_map(|compared| compared.differences.clone())
         .collect();
-    for (kubectl, (count, _)) in kubectls.iter().zip(&results) {
-        println!("{count} cases with {}", kubectl.display());
+    for (kubectl, compared) in kubectls.iter().zip(&results) {
+        println!("{} cases with {}", compared.count, kubectl.display());
     }
     assert!(
         differences.is_empty(),
@@ -150,6 +208,7 @@ fn the_server_and_the_user_see_what_they_see_with_kubectl() {
         differences.len(),
         differences.join("\n")
     );
+    e2e::assert_generated("parity.md", "connection", &results[0].rows);
 }
 
 /// A few invocations against the real cluster that `KUBECONFIG` names, when `NETCHECK_LAB` says that it is the lab.

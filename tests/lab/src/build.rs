@@ -41,6 +41,13 @@ pub(crate) fn parts(progress: &Progress) -> Result<Parts> {
     })
 }
 
+/// A kubectl that is newer than the lab's, for what is compared with every version.
+pub(crate) fn newer_kubectl(progress: &Progress) -> Result<PathBuf> {
+    let cache = Cache::open()?;
+    let _lock = cache.lock()?;
+    go::kubectl(&cache, progress)
+}
+
 /// Two small digits per byte, as digests are written.
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {

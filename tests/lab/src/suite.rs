@@ -1,7 +1,7 @@
 //! Everything that is checked, in one command.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result};
@@ -10,13 +10,16 @@ use crate::cargo::{self, PLUGINS, cargo};
 use crate::progress::{Progress, note, result};
 use crate::requirements::{self, Missing};
 use crate::state::{Options, StateDir};
-use crate::{User, down, leftovers, up};
+use crate::{User, build, down, leftovers, up};
 
 /// Lets the test of `up` and `down` start labs of its own; without it, it says that it was skipped.
 const LIFECYCLE: &str = "NETCHECK_LAB_LIFECYCLE";
 
 /// Tells the end-to-end tests where the plugin lies that they are to run.
 const PLUGIN_DIRECTORY: &str = "NETCHECK_PLUGIN_DIR";
+
+/// Tells the tests that compare with kubectl of one more, beside those of the machine.
+const NEWER_KUBECTL: &str = "NETCHECK_NEWER_KUBECTL";
 
 /// Faults that are found within seconds, one of each layer, and two clusters that are healthy. All of them take minutes:
 /// `cargo lab faults`.
@@ -107,6 +110,8 @@ pub(crate) fn on_a_lab(state: &StateDir, options: &Options) -> Result<ExitCode> 
     steps.push(step("clippy", &mut cargo(&clippy)));
     steps.push(build_plugin());
     let plugin = cargo::release_directory()?;
+    let (built, kubectl) = newer_kubectl();
+    steps.push(built);
     let tests = [
         "test",
         "--workspace",
@@ -115,10 +120,11 @@ pub(crate) fn on_a_lab(state: &StateDir, options: &Options) -> Result<ExitCode> 
         "--",
         "--show-output",
     ];
-    steps.push(step(
-        "unit tests",
-        without_cluster(&mut cargo(&tests)).env(PLUGIN_DIRECTORY, &plugin),
-    ));
+    let mut tests = cargo(&tests);
+    tests
+        .env(PLUGIN_DIRECTORY, &plugin)
+        .envs(kubectl.map(|path| (NEWER_KUBECTL, path)));
+    steps.push(step("unit tests", without_cluster(&mut tests)));
 
     let before = state.settings()?;
     let started = up::up(state, options);
@@ -199,6 +205,19 @@ fn build_plugin() -> Outcome {
     let mut build = cargo(&["build", "--release", "--locked"]);
     build.args(PLUGINS.iter().flat_map(|plugin| ["--package", plugin]));
     step("plugin", &mut build)
+}
+
+fn newer_kubectl() -> (Outcome, Option<PathBuf>) {
+    let built = build::newer_kubectl(&Progress::new());
+    if let Err(error) = &built {
+        note(format_args!("error: {error:#}"));
+    }
+    let outcome = Outcome {
+        name: "kubectl".to_owned(),
+        failed: built.is_err(),
+        ..Outcome::default()
+    };
+    (outcome, built.ok())
 }
 
 fn end_to_end(kubeconfig: &Path, plugin: &Path, lab_programs: Option<&Path>) -> Result<Command> {

@@ -84,10 +84,13 @@ pub(super) fn parse(text: &str) -> Result<End, Failure> {
         };
         return Ok(End::Outside(crate::egress::parse_target(&with_port)?));
     }
-    let Some((kind, rest)) = text.split_once('/') else {
+    if !text.contains('/') {
         return Ok(End::Outside(
             crate::egress::parse_target(text).map_err(|_| wrong())?,
         ));
+    }
+    let (Some(kind), rest) = session::type_and_name(text)? else {
+        return Err(wrong());
     };
     let (name, port) = match rest.split_once(':') {
         Some((name, port)) => {

@@ -5,6 +5,8 @@ use crate::files::Files;
 /// One invocation of both programs.
 pub(crate) struct Case {
     pub(crate) name: String,
+    /// The same without ports and directories of the run.
+    pub(crate) shown: String,
     pub(crate) ours: Vec<String>,
     pub(crate) theirs: Vec<String>,
     pub(crate) variables: Vec<(String, String)>,
@@ -22,11 +24,13 @@ pub(crate) enum Expected {
     Texts {
         ours: &'static str,
         theirs: &'static str,
+        why: &'static str,
     },
     /// Not even the request: we refuse what kubectl does silently, or do what it does not.
     RequestDiffers {
         ours: &'static str,
         theirs: &'static str,
+        why: &'static str,
     },
 }
 
@@ -38,6 +42,8 @@ pub(crate) fn cases(files: &Files) -> Vec<Case> {
     let authority = files.file("sub/ca.crt");
     let mut all = Vec::new();
     let mut add = |flags: &str, variables: &[(&str, &str)], raw: bool, expected: Expected| {
+        let set = variables.iter().map(|(name, value)| format!("{name}={value} "));
+        let shown = format!("{}{flags}", set.collect::<String>()).trim().to_owned();
         let flags: Vec<String> = flags
             .split_whitespace()
             .map(|word| {
@@ -66,6 +72,7 @@ pub(crate) fn cases(files: &Files) -> Vec<Case> {
         let command = command.iter().map(|word| (*word).to_owned());
         all.push(Case {
             name: format!("{} {variables:?}", flags.join(" ")),
+            shown,
             theirs: command.chain(flags.iter().cloned()).collect(),
             ours: flags,
             variables: environment,
@@ -98,7 +105,11 @@ pub(crate) fn cases(files: &Files) -> Vec<Case> {
         "--context token-file --token other",
         &[],
         raw,
-        Expected::RequestDiffers { ours: "", theirs: "" },
+        Expected::RequestDiffers {
+            ours: "",
+            theirs: "",
+            why: "up to 1.33 at least, kubectl sends the file's token whatever the flag says; here the flag wins, as every flag does",
+        },
     );
     add("--context exec --token other", &[], raw, Expected::Same);
     add("--context certificate --token other", &[], raw, Expected::Same);
@@ -117,7 +128,11 @@ pub(crate) fn cases(files: &Files) -> Vec<Case> {
         "--context certificate-data --client-certificate DIRclient.crt --client-key DIRclient.key",
         &[],
         raw,
-        Expected::RequestDiffers { ours: "", theirs: "" },
+        Expected::RequestDiffers {
+            ours: "",
+            theirs: "",
+            why: "up to 1.33 at least, kubectl finds flag and data in contradiction; here the flag wins, as every flag does",
+        },
     );
     add(
         "--client-certificate client.crt --client-key client.key",
@@ -260,6 +275,7 @@ pub(crate) fn cases(files: &Files) -> Vec<Case> {
         Expected::Texts {
             ours: "broken.yaml\": yaml: ",
             theirs: "broken.yaml\": yaml: ",
+            why: "what follows is the parser's own",
         },
     );
     add(
@@ -269,6 +285,7 @@ pub(crate) fn cases(files: &Files) -> Vec<Case> {
         Expected::Texts {
             ours: "pod.yaml\": no kind \"Pod\"",
             theirs: "pod.yaml\": no kind \"Pod\"",
+            why: "what follows is the registry of types of kubectl",
         },
     );
     add("--kubeconfig DIRsub", &[], raw, Expected::Same);
@@ -304,6 +321,7 @@ pub(crate) fn cases(files: &Files) -> Vec<Case> {
         Expected::Texts {
             ours: "invalid 'proxy-url' \"ftp://x\" for cluster \"bad-proxy\": unsupported scheme \"ftp\"",
             theirs: "invalid 'proxy-url' \"ftp://x\" for cluster \"bad-proxy\": unsupported scheme \"ftp\"",
+            why: "what follows is the parser's own",
         },
     );
     add(
@@ -313,6 +331,7 @@ pub(crate) fn cases(files: &Files) -> Vec<Case> {
         Expected::RequestDiffers {
             ours: "error: auth info \"nobody\" does not exist",
             theirs: "",
+            why: "kubectl goes on as nobody; here it is said what is missing",
         },
     );
     add(
@@ -322,6 +341,7 @@ pub(crate) fn cases(files: &Files) -> Vec<Case> {
         Expected::RequestDiffers {
             ours: "error: cluster \"nowhere\" does not exist",
             theirs: "The connection to the server localhost:8080 was refused",
+            why: "kubectl asks localhost; here it is said what is missing",
         },
     );
     add(
@@ -342,6 +362,7 @@ pub(crate) fn cases(files: &Files) -> Vec<Case> {
         Expected::Texts {
             ours: "Unable to connect to the server: tls: failed to verify certificate: x509: ",
             theirs: "Unable to connect to the server: tls: failed to verify certificate: x509: ",
+            why: "what follows is the TLS library's own",
         },
     );
     add(
@@ -351,6 +372,7 @@ pub(crate) fn cases(files: &Files) -> Vec<Case> {
         Expected::Texts {
             ours: "Unable to connect to the server: dial tcp: lookup no-such-host.invalid: no such host",
             theirs: "Unable to connect to the server: dial tcp: lookup no-such-host.invalid",
+            why: "what follows is the resolver's own",
         },
     );
     // Answers.
@@ -364,6 +386,7 @@ pub(crate) fn cases(files: &Files) -> Vec<Case> {
         Expected::Texts {
             ours: "error: You must be logged in to the server (the server has asked for the client to provide credentials)",
             theirs: "error: You must be logged in to the server (the server has asked for the client to provide credentials (get pods))",
+            why: "kubectl adds which request it was",
         },
     );
     for answer in ["403", "401", "500", "429-once", "warning"] {
@@ -391,6 +414,7 @@ pub(crate) fn cases(files: &Files) -> Vec<Case> {
         Expected::Texts {
             ours: "Unable to connect to the server: getting credentials: exec: executable no-such-plugin not found",
             theirs: "Unable to connect to the server: getting credentials: exec: executable no-such-plugin not found",
+            why: "what follows is a hint of the kubeconfig",
         },
     );
     // Proxies.
@@ -440,7 +464,16 @@ pub(crate) fn cases(files: &Files) -> Vec<Case> {
         let variables = [(*variable, "http://HTTP_HOST"), ("NO_PROXY", no_proxy)];
         let flags = format!("--server {server} --request-timeout 1s");
         // What becomes of the connection depends on the network that this runs in.
-        add(&flags, &variables, raw, Expected::Texts { ours: "", theirs: "" });
+        add(
+            &flags,
+            &variables,
+            raw,
+            Expected::Texts {
+                ours: "",
+                theirs: "",
+                why: "only whether the proxy is asked is compared: what becomes of the rest depends on the network",
+            },
+        );
     }
     add("", &[("HTTPS_PROXY", "http://127.0.0.1:1")], raw, Expected::Same);
     add(
@@ -450,6 +483,7 @@ pub(crate) fn cases(files: &Files) -> Vec<Case> {
         Expected::Texts {
             ours: "Unable to connect to the server: ",
             theirs: "Unable to connect to the server: ",
+            why: "what follows is the proxy's answer in the library's words",
         },
     );
     all

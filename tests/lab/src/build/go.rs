@@ -12,6 +12,8 @@ use crate::progress::Progress;
 
 /// The Kubernetes version of the lab, as its nodes report it; the same as in `go/kube/go.mod`.
 pub(super) const KUBERNETES: &str = "v1.34.4";
+/// The version of the kubectl that is newer than the lab's; its modules in `go/kubectl/go.mod` count from v0.
+const KUBECTL: &str = "v1.35.10";
 /// The CoreDNS version; the same as in `go/coredns/go.mod`.
 pub(super) const COREDNS: &str = "v1.12.4";
 /// The flannel version; the same as in `go/flannel/go.mod`.
@@ -39,6 +41,11 @@ pub(super) fn build(cache: &Cache, progress: &Progress) -> Result<Programs> {
         flannel: one("flannel")?,
         netpol: one("netpol")?,
     })
+}
+
+/// Builds the newer kubectl, if it is not in the cache.
+pub(super) fn kubectl(cache: &Cache, progress: &Progress) -> Result<PathBuf> {
+    build_one(cache, "kubectl", progress)
 }
 
 fn build_one(cache: &Cache, name: &str, progress: &Progress) -> Result<PathBuf> {
@@ -78,12 +85,17 @@ fn sources(module: &Path) -> Result<Vec<PathBuf>> {
 
 fn linker_flags(name: &str) -> String {
     let mut flags = "-s -w".to_owned();
-    if name == "kube" {
+    let version = match name {
+        "kube" => Some(KUBERNETES),
+        "kubectl" => Some(KUBECTL),
+        _ => None,
+    };
+    if let Some(version) = version {
         // Otherwise every component says it is v0.0.0, and kubectl refuses to compare.
-        let mut numbers = KUBERNETES.trim_start_matches('v').split('.');
+        let mut numbers = version.trim_start_matches('v').split('.');
         let [major, minor] = [(); 2].map(|()| numbers.next().unwrap_or("0"));
         for (variable, value) in [
-            ("gitVersion", KUBERNETES),
+            ("gitVersion", version),
             ("gitMajor", major),
             ("gitMinor", minor),
             ("gitTreeState", "clean"),
@@ -102,6 +114,10 @@ mod tests {
     fn the_versions_are_those_of_the_go_modules() {
         for (module, wanted) in [
             ("kube", format!("k8s.io/kubernetes {KUBERNETES}")),
+            (
+                "kubectl",
+                format!("k8s.io/kubectl {}", KUBECTL.replacen("v1", "v0", 1)),
+            ),
             ("coredns", format!("github.com/coredns/coredns {COREDNS}")),
             ("flannel", format!("github.com/flannel-io/flannel {FLANNEL}")),
             (
@@ -121,6 +137,7 @@ mod tests {
     #[test]
     fn kubernetes_is_told_its_version() {
         assert!(linker_flags("kube").contains("version.gitMinor=34"));
+        assert!(linker_flags("kubectl").contains("version.gitMinor=35"));
         assert_eq!(linker_flags("flannel"), "-s -w");
     }
 }
