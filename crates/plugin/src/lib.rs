@@ -5,6 +5,7 @@
 
 mod entry;
 mod failure;
+mod file;
 mod output;
 mod print;
 mod progress;
@@ -13,7 +14,8 @@ mod usage;
 
 pub use entry::{Program, Run, run};
 pub use failure::Failure;
+pub use file::{Readers, replace};
 pub use output::{ColorChoice, OutputArgs, OutputFormat};
-pub use print::{json, print, report_removal, write, yaml};
+pub use print::{deliver, json, print, report_removal, write, yaml};
 pub use progress::Spinner;
 pub use signals::Interrupt;
