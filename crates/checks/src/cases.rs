@@ -4,6 +4,8 @@
 //! them anew, and the difference is read. Cases that are not in [`simulated`] were recorded on a cluster, and only their
 //! reports are ever written.
 
+mod redaction;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

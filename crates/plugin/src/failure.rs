@@ -1,5 +1,7 @@
 use std::fmt::Write as _;
 
+use crate::output::OutputFormat;
+
 /// Why a plugin could not do its work, as opposed to a problem that it found in the cluster. Ends the process with
 /// exit status 2.
 #[derive(Debug)]
@@ -31,9 +33,12 @@ impl Failure {
         Self::new(message)
     }
 
-    /// `-o junit` where what is printed is no report with checks in it.
-    pub fn junit_is_for_reports() -> Self {
-        Self::new("error: -o junit is for reports on a cluster; use text, wide, json, yaml or name here")
+    /// A format of reports, where what is printed is no report with checks in it.
+    pub fn format_is_for_reports(format: OutputFormat) -> Self {
+        Self::new(format!(
+            "error: -o {} is for reports on a cluster; use text, wide, json, yaml or name here",
+            format.name()
+        ))
     }
 
     /// The same failure with a sentence on what to do next.

@@ -1,6 +1,9 @@
 use std::io::IsTerminal as _;
+use std::path::PathBuf;
 
 use clap::ValueEnum;
+
+use crate::failure::Failure;
 
 /// In which form the report is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -20,6 +23,19 @@ pub enum OutputFormat {
     Name,
     /// JUnit XML, for build servers.
     Junit,
+    /// One self-contained page for a browser.
+    Html,
+    /// Text for the textfile collector of Prometheus' node exporter.
+    Prometheus,
+}
+
+impl OutputFormat {
+    /// As it is typed.
+    pub fn name(self) -> String {
+        self.to_possible_value()
+            .map(|value| value.get_name().to_owned())
+            .unwrap_or_default()
+    }
 }
 
 /// When to use colour.
@@ -48,6 +64,9 @@ pub struct OutputArgs {
         hide_default_value = true
     )]
     pub output: OutputFormat,
+    /// Write the result to this file instead of stdout, whole or not at all.
+    #[arg(long, value_name = "FILE")]
+    pub output_file: Option<PathBuf>,
     /// When using the text or wide output format, don't print headers.
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", action = clap::ArgAction::Set, hide_default_value = true, hide_possible_values = true)]
     pub no_headers: bool,
@@ -63,15 +82,52 @@ pub struct OutputArgs {
 }
 
 impl OutputArgs {
-    /// Whether what goes to stdout may be coloured. Machine formats never are.
+    /// Whether the result goes to a terminal.
+    fn is_terminal(&self) -> bool {
+        self.output_file.is_none() && std::io::stdout().is_terminal()
+    }
+
+    /// Whether the result may be coloured. Machine formats never are.
     pub fn color_on_stdout(&self) -> bool {
         matches!(self.output, OutputFormat::Text | OutputFormat::Wide)
             && color_allowed(
                 self.color,
-                std::io::stdout().is_terminal(),
+                self.is_terminal(),
                 cfg!(windows),
                 |name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()),
             )
+    }
+
+    /// Columns that the result may take: what `COLUMNS` says, as POSIX has it, else what the terminal says. Nothing for a
+    /// file or a pipe without it.
+    pub fn width(&self) -> Option<usize> {
+        let wish = std::env::var("COLUMNS").ok();
+        let terminal = || {
+            let size = console::Term::stdout().size_checked();
+            size.map(|(_, columns)| usize::from(columns))
+        };
+        columns(wish.as_deref()).or_else(|| self.is_terminal().then(terminal).flatten())
+    }
+
+    /// Refuses `--output-file` and formats of whole reports, for what prints as it goes.
+    ///
+    /// # Errors
+    /// When one of them was given.
+    pub fn refuse_whole(&self, command: &str) -> Result<(), Failure> {
+        let is_report = matches!(
+            self.output,
+            OutputFormat::Junit | OutputFormat::Html | OutputFormat::Prometheus
+        );
+        if is_report {
+            return Err(Failure::format_is_for_reports(self.output));
+        }
+        match &self.output_file {
+            Some(_) => Err(Failure::new(format!(
+                "error: {command} has no --output-file: it prints what changes as it changes"
+            ))
+            .with_hint(Some("redirect stdout instead".to_owned()))),
+            None => Ok(()),
+        }
     }
 
     /// Whether progress may be shown on stderr.
@@ -92,6 +148,11 @@ impl OutputArgs {
             locale.contains("utf-8") || locale.contains("utf8")
         })
     }
+}
+
+/// What `COLUMNS` asks for; what is no number, or zero, asks for nothing.
+fn columns(wish: Option<&str>) -> Option<usize> {
+    wish?.trim().parse().ok().filter(|columns| *columns > 0)
 }
 
 /// kubectl's rule: a terminal, `TERM` other than `dumb`, `NO_COLOR` absent (even an empty one forbids colour), and on Windows
@@ -124,6 +185,34 @@ mod tests {
             let found = variables.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
         })
+    }
+
+    #[test]
+    fn columns_is_a_number_of_columns_or_nothing() {
+        assert_eq!(columns(Some("80")), Some(80));
+        for nothing in [None, Some(""), Some("0"), Some("-1"), Some("wide")] {
+            assert_eq!(columns(nothing), None, "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn what_prints_as_it_goes_refuses_what_needs_an_end() {
+        let with = |output, output_file| OutputArgs {
+            output,
+            output_file,
+            ..OutputArgs::default()
+        };
+        assert!(with(OutputFormat::Json, None).refuse_whole("watch").is_ok());
+        assert!(
+            with(OutputFormat::Json, Some("x".into()))
+                .refuse_whole("watch")
+                .is_err()
+        );
+        let html = with(OutputFormat::Html, None).refuse_whole("watch").unwrap_err();
+        assert_eq!(
+            html.text(),
+            "error: -o html is for reports on a cluster; use text, wide, json, yaml or name here"
+        );
     }
 
     #[test]

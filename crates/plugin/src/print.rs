@@ -1,13 +1,15 @@
 use std::io::{ErrorKind, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
 
 use probe::Removal;
 use report::{FailOn, Format, RenderOptions, Report, render};
 
 use crate::failure::Failure;
+use crate::file::{Readers, replace};
 use crate::output::{OutputArgs, OutputFormat};
 
-/// Prints a report to stdout in the format that was asked for. `fail_on` is what counts as a failure: JUnit says which
+/// Prints a report to stdout, or to the file that was named, in the format that was asked for. `fail_on` is what counts as a failure: JUnit says which
 /// check failed, and must agree with the exit status.
 ///
 /// # Errors
@@ -20,16 +22,32 @@ pub fn print(report: &Report, output: &OutputArgs, fail_on: FailOn) -> Result<()
         OutputFormat::Yaml => Format::Yaml,
         OutputFormat::Name => Format::Name,
         OutputFormat::Junit => Format::Junit,
+        OutputFormat::Html => Format::Html,
+        OutputFormat::Prometheus => Format::Prometheus,
     };
     let options = RenderOptions {
         colour: output.color_on_stdout(),
         unicode: output.unicode(),
+        width: output.width(),
         no_headers: output.no_headers,
         stats: output.stats,
         fail_on,
-        ..RenderOptions::default()
     };
-    write(&render(report, format, &options))
+    deliver(&render(report, format, &options), output)
+}
+
+/// Writes a finished text to where the user wants it: to stdout, or to a file, whole or not at all.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn deliver(text: &str, output: &OutputArgs) -> Result<(), Failure> {
+    match &output.output_file {
+        Some(path) if path != Path::new("-") => {
+            let named = |error| Failure::new(format!("error: could not write {}: {error}", path.display()));
+            replace(path, text.as_bytes(), Readers::Umask).map_err(named)
+        }
+        Some(_) | None => write(text),
+    }
 }
 
 /// Whether anything went to stdout: what fails afterwards must not add a second document.

@@ -1,10 +1,14 @@
 //! A report as text. Pure: what the terminal can do is an option, and the result is a string.
 
+mod dots;
 mod grid;
+mod html;
 mod junit;
 mod machine;
+mod names;
 mod page;
 mod pen;
+mod prometheus;
 mod sanitize;
 mod stanza;
 mod summary;
@@ -36,6 +40,10 @@ pub enum Format {
     /// that could not see enough is an `error`, never a pass; one that was not made is `skipped`. Warnings pass and are
     /// printed, unless they count as failures by [`RenderOptions::fail_on`].
     Junit,
+    /// One page for a browser, whole in itself: it loads nothing, and works without a network and without scripts.
+    Html,
+    /// Prometheus' text format, for the textfile collector of its node exporter.
+    Prometheus,
 }
 
 /// What a terminal can show, and what the reader wants to see. Formats for machines ignore it, except for what counts as
@@ -83,8 +91,12 @@ pub fn render(report: &Report, format: Format, options: &RenderOptions) -> Strin
         Format::Yaml => machine::yaml(report),
         Format::Name => machine::names(report),
         Format::Junit => junit::junit(report, options),
+        Format::Html => html::html(report),
+        Format::Prometheus => prometheus::prometheus(report),
     }
 }
 
+#[cfg(test)]
+mod terminal_tests;
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,51 @@
 //! Bundles: an observation in a file.
 
-use std::io::{Read as _, Write as _};
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io::Read as _;
 use std::path::Path;
 
 use observation::Observation;
-use plugin::Failure;
+use plugin::{Failure, Readers};
+
+/// What is hidden of the cluster from whoever reads what is written.
+#[derive(clap::Args, Clone, Copy, Debug, Default)]
+pub struct Redaction {
+    /// Replace names of nodes, namespaces, pods, Services and hosts, and addresses, by aliases: in the report and in the bundle.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", action = clap::ArgAction::Set, hide_default_value = true, hide_possible_values = true)]
+    pub redact: bool,
+}
+
+impl Redaction {
+    /// The observation as it may be shown.
+    ///
+    /// # Errors
+    /// When it cannot be rewritten. Then nothing of it is to be shown.
+    pub fn apply(self, observation: Observation) -> Result<Observation, Failure> {
+        if !self.redact {
+            return Ok(observation);
+        }
+        // Another one in each process, and nobody knows it.
+        let seed = RandomState::new().build_hasher().finish();
+        observation.redacted(seed).map_err(|error| {
+            Failure::of(&error).with_hint(Some(
+                "nothing was written; without --redact the run works, and shows what it saw".to_owned(),
+            ))
+        })
+    }
+
+    /// Refuses the flag, where nothing is hidden.
+    ///
+    /// # Errors
+    /// When it was given.
+    pub fn refuse(self, command: &str) -> Result<(), Failure> {
+        if self.redact {
+            return Err(Failure::new(format!(
+                "error: {command} has no --redact: it shows names as they are"
+            )));
+        }
+        Ok(())
+    }
+}
 
 /// Reads a bundle; `-` is standard input.
 pub fn read(path: &Path) -> Result<Observation, Failure> {
@@ -32,14 +73,6 @@ pub fn write(path: &Path, observation: &Observation) -> Result<(), Failure> {
         ))
     };
     let text = serde_json::to_string_pretty(observation).map_err(|error| named(&error))?;
-    let dir = path
-        .parent()
-        .filter(|dir| !dir.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(|error| named(&error))?;
-    file.write_all(text.as_bytes())
-        .and_then(|()| file.write_all(b"\n"))
-        .map_err(|error| named(&error))?;
-    file.persist(path).map_err(|error| named(&error.error))?;
-    Ok(())
+    // What a cluster looks like is nobody's business but its owner's.
+    plugin::replace(path, format!("{text}\n").as_bytes(), Readers::Owner).map_err(|error| named(&error))
 }

@@ -39,14 +39,16 @@ pub async fn run(connection: &ConnectionArgs, wanted: &Cleanup, run: &Run) -> Re
         OutputFormat::Json => machine(&document(&report))?,
         OutputFormat::Yaml => plugin::yaml(&document(&report))?,
         OutputFormat::Name => names(&report),
-        OutputFormat::Junit => return Err(Failure::junit_is_for_reports()),
+        format @ (OutputFormat::Junit | OutputFormat::Html | OutputFormat::Prometheus) => {
+            return Err(Failure::format_is_for_reports(format));
+        }
         OutputFormat::Text | OutputFormat::Wide => table(
             &report,
             wanted.output.no_headers,
             wanted.output.output == OutputFormat::Wide,
         ),
     };
-    plugin::write(&text)?;
+    plugin::deliver(&text, &wanted.output)?;
     cluster.check_warnings()?;
     Ok(status(&report).into())
 }

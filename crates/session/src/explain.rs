@@ -52,10 +52,12 @@ pub fn run(wanted: &Explain) -> Result<u8, Failure> {
             .iter()
             .map(|found| found.text.name.to_owned() + "\n")
             .collect(),
-        OutputFormat::Junit => return Err(Failure::junit_is_for_reports()),
+        format @ (OutputFormat::Junit | OutputFormat::Html | OutputFormat::Prometheus) => {
+            return Err(Failure::format_is_for_reports(format));
+        }
         OutputFormat::Text | OutputFormat::Wide => errortext::page(&reading, WIDTH),
     };
-    plugin::write(&text)?;
+    plugin::deliver(&text, &wanted.output)?;
     let status = if reading.matches.is_empty() {
         ExitStatus::Inconclusive
     } else {

@@ -82,14 +82,16 @@ pub fn run(wanted: &Checks, program: &Program) -> Result<u8, Failure> {
         OutputFormat::Json => plugin::json(&document(&guides))?,
         OutputFormat::Yaml => plugin::yaml(&document(&guides))?,
         OutputFormat::Name => guides.iter().map(|guide| guide.id.to_owned() + "\n").collect(),
-        OutputFormat::Junit => return Err(Failure::junit_is_for_reports()),
+        format @ (OutputFormat::Junit | OutputFormat::Html | OutputFormat::Prometheus) => {
+            return Err(Failure::format_is_for_reports(format));
+        }
         OutputFormat::Text | OutputFormat::Wide if explains => {
             let pages: Vec<String> = guides.iter().map(|guide| guide.page(WIDTH)).collect();
             pages.join("\n")
         }
         OutputFormat::Text | OutputFormat::Wide => table(&guides, wanted),
     };
-    plugin::write(&text)?;
+    plugin::deliver(&text, &wanted.output)?;
     Ok(report::ExitStatus::NoProblem.into())
 }
 

@@ -9,7 +9,7 @@ use plugin::{Failure, OutputArgs, Run};
 use report::Report;
 
 use crate::args::{FailOn, ProbePods, duration};
-use crate::bundle;
+use crate::bundle::{self, Redaction};
 use crate::open::{NodeChoice, Session, select, tool};
 
 /// From where to look, and what to do with what was seen.
@@ -33,6 +33,9 @@ pub struct Look {
     /// Judge what an earlier run saw, without a cluster. `-` reads standard input.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["save_bundle", "nodes", "selector"])]
     pub from_bundle: Option<PathBuf>,
+    #[command(flatten)]
+    /// What is hidden of the cluster.
+    pub redaction: Redaction,
     #[command(flatten)]
     /// How probe pods are made.
     pub pods: ProbePods,
@@ -66,11 +69,13 @@ impl Look {
         ))
     }
 
-    /// Refuses the flags of bundles, for what prints as it goes and has nothing to judge at its end.
+    /// Refuses the flags of bundles and of whole reports, for what prints as it goes and has nothing to judge at its end.
     ///
     /// # Errors
     /// When one of them was given.
     pub fn refuse_bundle(&self, command: &str) -> Result<(), Failure> {
+        self.output.refuse_whole(command)?;
+        self.redaction.refuse(command)?;
         if self.from_bundle.is_none() && self.save_bundle.is_none() {
             return Ok(());
         }
@@ -114,6 +119,7 @@ impl Look {
             Some(path) => about(bundle::read(path)?, selection),
             None => observe.await?,
         };
+        let observation = self.redaction.apply(observation)?;
         if let Some(path) = &self.save_bundle {
             bundle::write(path, &observation)?;
         }

@@ -85,7 +85,7 @@ fn of_file(path: &Path, wanted: &CorefileArgs, selection: &Selection, run: &Run)
             .with_hint(Some("name the file that holds the Corefile".to_owned()))
     })?;
     let dns = dns_of(&name, text, beside, version, wanted);
-    let observation = observation(dns, run);
+    let observation = wanted.look.redaction.apply(observation(dns, run))?;
     let options = JudgeOptions {
         command: "corefile".to_owned(),
         tool: tool(run),

@@ -51,6 +51,8 @@ pub(crate) struct PolicyArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "save_bundle")]
     from_bundle: Option<PathBuf>,
     #[command(flatten)]
+    redaction: bundle::Redaction,
+    #[command(flatten)]
     pods: ProbePods,
     #[command(flatten)]
     output: OutputArgs,
@@ -62,6 +64,7 @@ pub(crate) async fn run(connection: &ConnectionArgs, wanted: &PolicyArgs, run: &
         Some(path) => reread(bundle::read(path)?, connection, wanted)?,
         None => Box::pin(observe(connection, wanted, run)).await?,
     };
+    let observation = wanted.redaction.apply(observation)?;
     if let Some(path) = &wanted.save_bundle {
         bundle::write(path, &observation)?;
     }
@@ -69,7 +72,7 @@ pub(crate) async fn run(connection: &ConnectionArgs, wanted: &PolicyArgs, run: &
         return Err(Failure::new(format!("Error from server (NotFound): {missing}")));
     }
     if wanted.suggest {
-        plugin::write(&suggestions(&observation)?)?;
+        plugin::deliver(&suggestions(&observation)?, &wanted.output)?;
         return Ok(report::ExitStatus::NoProblem.into());
     }
     let judge = JudgeOptions {

@@ -75,6 +75,18 @@ fn a_route_that_is_gone_is_the_cause_and_a_bundle_says_the_same() {
         again.stdout, run.stdout,
         "the same observation gives the same report"
     );
+    for format in ["json", "html", "prometheus", "junit"] {
+        let file = dir.path().join(format);
+        let hidden = ["--redact", "-o", format, "--output-file", file.to_str().unwrap()];
+        let run = bench.netcheck(&[&["diagnose", "--from-bundle", bundle][..], &hidden].concat());
+        assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{run}");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains("cni-route"), "{format}: {text}");
+        assert!(
+            !text.contains("node1") && text.contains("node-1"),
+            "{format}: {text}"
+        );
+    }
     bench.await_green();
     assert_eq!(bench.leftovers(), Vec::<String>::new());
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::names::ShortNames;
 use super::pen::{Pen, Tone, pad};
 use crate::{CellState, FailureClass, FamilyMatrix, Loss, MatrixCell, ProbeState, Protocol};
 
@@ -213,11 +214,29 @@ pub(super) fn matrix_table(
             matrix.targets.iter().map(|target| clean(cell(target))).collect()
         })
         .collect();
-    let layouts = [Labels::named(pen, matrix), Labels::numbered(pen, matrix)];
+    let names = matrix.sources.iter().chain(&matrix.targets);
+    let short = ShortNames::of(names.map(String::as_str));
+    let whole = ShortNames::default();
+    let mut layouts = vec![Labels::named(pen, matrix, &whole)];
+    // Without headers nothing would say what was left out.
+    if header && short.pattern().is_some() {
+        layouts.push(Labels::named(pen, matrix, &short));
+    }
+    layouts.push(Labels::numbered(pen, matrix, &whole));
+    if header && short.pattern().is_some() {
+        layouts.push(Labels::numbered(pen, matrix, &short));
+    }
     let labels = layouts
         .into_iter()
         .find(|labels| labels.width(&rows) <= pen.width)?;
     Some(labels.table(pen, &rows, header))
+}
+
+/// Appends how short names become whole ones.
+pub(super) fn write_legend(out: &mut String, pen: Pen, pattern: &str) {
+    let pattern = pen.fit(&pen.clean(pattern), pen.width.saturating_sub(2));
+    let text = format!("names stand for * in {pattern}");
+    pen.wrap(out, "  ", "  ", Tone::Faint, &text);
 }
 
 /// What stands left of the rows and above the columns.
@@ -225,19 +244,23 @@ struct Labels {
     corner: String,
     rows: Vec<String>,
     columns: Vec<String>,
+    /// How the names in it become whole ones, where they are not.
+    pattern: Option<String>,
 }
 
 impl Labels {
-    fn named(pen: Pen, matrix: &FamilyMatrix) -> Self {
+    fn named(pen: Pen, matrix: &FamilyMatrix, names: &ShortNames) -> Self {
+        let clean = |name: &String| pen.clean(names.short(name));
         Self {
             corner: pen.corner().to_owned(),
-            rows: matrix.sources.iter().map(|name| pen.clean(name)).collect(),
-            columns: matrix.targets.iter().map(|name| pen.clean(name)).collect(),
+            rows: matrix.sources.iter().map(clean).collect(),
+            columns: matrix.targets.iter().map(clean).collect(),
+            pattern: names.pattern(),
         }
     }
 
     /// Columns by number, for names that are too long to stand side by side.
-    fn numbered(pen: Pen, matrix: &FamilyMatrix) -> Self {
+    fn numbered(pen: Pen, matrix: &FamilyMatrix, names: &ShortNames) -> Self {
         let number = |name: &String| {
             matrix
                 .targets
@@ -251,13 +274,14 @@ impl Labels {
                 .sources
                 .iter()
                 .map(|name| match number(name) {
-                    Some(number) => pen.clean(&format!("[{number}] {name}")),
-                    None => pen.clean(name),
+                    Some(number) => pen.clean(&format!("[{number}] {}", names.short(name))),
+                    None => pen.clean(names.short(name)),
                 })
                 .collect(),
             columns: (1..=matrix.targets.len())
                 .map(|number| format!("[{number}]"))
                 .collect(),
+            pattern: names.pattern(),
         }
     }
 
@@ -303,6 +327,9 @@ impl Labels {
                 owed = pad(&cell.text, *width);
             }
             let _ = writeln!(out, "{}", line.trim_end());
+        }
+        if let Some(pattern) = &self.pattern {
+            write_legend(&mut out, pen, pattern);
         }
         out
     }

@@ -67,20 +67,20 @@ pub(super) fn page(report: &Report, options: &RenderOptions, wide: bool) -> Stri
 }
 
 /// Whether a cause is itself what the matrix shows: then its finding says more, with the place.
-fn is_placed(report: &Report, cause: &RootCause) -> bool {
+pub(super) fn is_placed(report: &Report, cause: &RootCause) -> bool {
     let mut places = report.localisation.iter();
     places.any(|place| place.check == cause.id && place.sentence == cause.summary)
 }
 
 /// Whether a cause says what a finding says: it is the cause, or follows from it.
-fn tells(cause: &RootCause, finding: &Finding) -> bool {
+pub(super) fn tells(cause: &RootCause, finding: &Finding) -> bool {
     let is_cause =
         cause.id == finding.id && cause.subject == finding.subject && cause.summary == finding.summary;
     is_cause || cause.explains.contains(&finding.id)
 }
 
 /// What follows from a cause, in a sentence each; what is said of several ports of the same, once.
-fn follows<'a>(report: &'a Report, cause: &RootCause) -> Vec<&'a str> {
+pub(super) fn follows<'a>(report: &'a Report, cause: &RootCause) -> Vec<&'a str> {
     let mut sentences: Vec<&str> = Vec::new();
     for finding in report.findings() {
         let sentence = finding.summary.as_str();
@@ -109,15 +109,7 @@ fn write_answer(out: &mut String, pen: Pen, report: &Report) {
 fn write_matrices(out: &mut String, pen: Pen, matrix: &Matrix, options: &RenderOptions, wide: bool) {
     let header = !options.no_headers;
     for family in &matrix.families {
-        let planned = |protocol: &Protocol| {
-            family
-                .cells
-                .iter()
-                .flat_map(|cell| &cell.probes)
-                .any(|probe| probe.protocol == *protocol)
-        };
-        let mut protocols = vec![Protocol::Tcp, Protocol::Udp, Protocol::Bulk, Protocol::Icmp];
-        protocols.retain(planned);
+        let protocols = planned_protocols(family);
         let shown: Option<Vec<(Protocol, String)>> = if wide {
             let table = |protocol| {
                 let of_protocol = |cell: &MatrixCell| of_protocol(cell, protocol);
@@ -139,11 +131,22 @@ fn write_matrices(out: &mut String, pen: Pen, matrix: &Matrix, options: &RenderO
                 pen,
                 true,
                 &family.family.to_string(),
-                &summary(pen, matrix, family),
+                &summary(pen, matrix, family, wide),
             ),
         }
         write_measures(out, pen, family, header);
     }
+}
+
+/// The ways in which any pair of the family was to be probed.
+pub(super) fn planned_protocols(family: &FamilyMatrix) -> Vec<Protocol> {
+    let planned = |protocol: &Protocol| {
+        let mut probes = family.cells.iter().flat_map(|cell| &cell.probes);
+        probes.any(|probe| probe.protocol == *protocol)
+    };
+    let mut protocols = vec![Protocol::Tcp, Protocol::Udp, Protocol::Bulk, Protocol::Icmp];
+    protocols.retain(planned);
+    protocols
 }
 
 /// What was measured beside the probes: sizes, and loss.
@@ -166,14 +169,22 @@ fn write_measures(out: &mut String, pen: Pen, family: &FamilyMatrix, header: boo
 fn write_titled(out: &mut String, pen: Pen, header: bool, title: &str, table: &str) {
     out.push('\n');
     if header {
-        let _ = writeln!(out, "  {}", pen.paint(Tone::Faint, &pen.clean(title)));
+        pen.wrap(out, "  ", "  ", Tone::Faint, &pen.clean(title));
     }
     out.push_str(table);
 }
 
 /// What the figures of a matrix are.
 fn title(matrix: &Matrix, family: &FamilyMatrix, protocol: Protocol) -> String {
-    let what = match protocol {
+    let what = way_of(matrix, protocol);
+    let planned = family.cells.len() == family.sources.len() * family.targets.len();
+    let rest = if planned { "" } else { ", · not probed" };
+    format!("{}, median/worst of {what}{rest}", family.family)
+}
+
+/// A way of probing, as a noun phrase.
+pub(super) fn way_of(matrix: &Matrix, protocol: Protocol) -> String {
+    match protocol {
         Protocol::Tcp => "TCP connect and answer".to_owned(),
         Protocol::Udp => "UDP datagram and answer".to_owned(),
         Protocol::Bulk => match matrix.bulk_bytes {
@@ -181,10 +192,7 @@ fn title(matrix: &Matrix, family: &FamilyMatrix, protocol: Protocol) -> String {
             None => "bulk data over TCP in each direction".to_owned(),
         },
         Protocol::Icmp => "ICMP echo".to_owned(),
-    };
-    let planned = family.cells.len() == family.sources.len() * family.targets.len();
-    let rest = if planned { "" } else { ", · not probed" };
-    format!("{}, median/worst of {what}{rest}", family.family)
+    }
 }
 
 /// Bytes in the largest unit that divides them.
@@ -227,7 +235,8 @@ fn write_unseen(out: &mut String, pen: Pen, report: &Report) {
     }
 }
 
-fn write_skipped(out: &mut String, pen: Pen, report: &Report) {
+/// Why checks were not made, with those of the same reason together.
+pub(super) fn skipped_checks(report: &Report) -> Vec<(&str, Vec<&str>)> {
     let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
     for check in report.checks() {
         let Some(reason) = check.skip_reason() else {
@@ -238,7 +247,11 @@ fn write_skipped(out: &mut String, pen: Pen, report: &Report) {
             None => reasons.push((reason, vec![&check.id])),
         }
     }
-    let checks = reasons
+    reasons
+}
+
+fn write_skipped(out: &mut String, pen: Pen, report: &Report) {
+    let checks = skipped_checks(report)
         .into_iter()
         .map(|(reason, ids)| format!("{}: {reason}", ids.join(", ")));
     let notes = report.notes.iter().filter(|note| note.kind == NoteKind::Skipped);
@@ -360,7 +373,7 @@ fn write_stats(out: &mut String, pen: Pen, stats: &Stats) {
     );
 }
 
-fn rough_size(bytes: u64) -> String {
+pub(super) fn rough_size(bytes: u64) -> String {
     match bytes {
         0..1024 => format!("{bytes} B"),
         1024..1_048_576 => format!("{} KiB", figure(bytes, 1024)),

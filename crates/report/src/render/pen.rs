@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use unicode_width::UnicodeWidthStr as _;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::RenderOptions;
 use super::sanitize::sanitize;
@@ -150,6 +150,21 @@ impl Pen {
         text.width()
     }
 
+    /// Cleaned text in so many columns at most: what is too long loses its middle, for names differ at their ends.
+    pub(super) fn fit(self, text: &str, columns: usize) -> String {
+        if Self::columns(text) <= columns {
+            return text.to_owned();
+        }
+        let dots = self.clean("…");
+        let room = columns.saturating_sub(Self::columns(&dots));
+        let head = taken(text.chars(), room / 2);
+        let tail = taken(text.chars().rev(), room - room / 2);
+        let head: String = text.chars().take(head).collect();
+        let rest: Vec<char> = text.chars().collect();
+        let tail: String = rest[rest.len() - tail..].iter().collect();
+        format!("{head}{dots}{tail}")
+    }
+
     /// Appends the text, broken between words to fit the width: a first prefix, and as much space before the rest.
     pub(super) fn wrap(self, out: &mut String, prefix: &str, painted_prefix: &str, tone: Tone, text: &str) {
         let indent = Self::columns(prefix);
@@ -175,6 +190,16 @@ impl Pen {
             };
         }
     }
+}
+
+/// How many characters fit into so many columns.
+fn taken(characters: impl Iterator<Item = char>, columns: usize) -> usize {
+    let mut used = 0;
+    let fits = characters.take_while(|character| {
+        used += character.width().unwrap_or(0);
+        used <= columns
+    });
+    fits.count()
 }
 
 /// Spaces that make cleaned text as wide as its column.

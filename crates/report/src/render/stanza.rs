@@ -56,12 +56,20 @@ pub(super) fn write_finding(
         Some((hint, None)) => sheet.labelled("hint", Tone::Plain, hint),
         None => {}
     }
-    let document = if finding.id.starts_with("alert-") {
+    sheet.labelled(
+        "more",
+        Tone::Faint,
+        &format!("{}#{}", document(&finding.id), finding.id),
+    );
+}
+
+/// Where a check is described.
+pub(super) fn document(id: &str) -> &'static str {
+    if id.starts_with("alert-") {
         "docs/alerts.md"
     } else {
         "docs/checks.md"
-    };
-    sheet.labelled("more", Tone::Faint, &format!("{document}#{}", finding.id));
+    }
 }
 
 /// Appends a root cause: where it is and how sure, how it is known, what it is not, what repairs it, and what follows from
@@ -116,11 +124,15 @@ pub(super) fn write_cause(
     if let Some(verify) = &cause.verify {
         sheet.command("verify", "", verify);
     }
-    sheet.labelled("more", Tone::Faint, &format!("docs/checks.md#{}", cause.id));
+    sheet.labelled(
+        "more",
+        Tone::Faint,
+        &format!("{}#{}", document(&cause.id), cause.id),
+    );
 }
 
 /// The direction, unless the place is one-way by itself and its sentence says so.
-fn untold_direction(place: &Localisation) -> Option<&Direction> {
+pub(super) fn untold_direction(place: &Localisation) -> Option<&Direction> {
     match &place.scope {
         Scope::OneWay { .. } | Scope::Outgoing { .. } | Scope::Incoming { .. } => None,
         Scope::Everything
@@ -136,7 +148,7 @@ fn untold_direction(place: &Localisation) -> Option<&Direction> {
 }
 
 /// A hint that closes with a command in backquotes, taken apart.
-fn ending_in_command(hint: &str) -> (&str, Option<&str>) {
+pub(super) fn ending_in_command(hint: &str) -> (&str, Option<&str>) {
     let parts = hint.strip_suffix('`').and_then(|rest| rest.rsplit_once('`'));
     match parts {
         Some((text, command)) => (text.trim_end(), Some(command)),

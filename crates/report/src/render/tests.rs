@@ -38,7 +38,7 @@ fn state(source: usize, target: usize, protocol: Protocol) -> CellState {
     }
 }
 
-fn matrix(names: &[&str]) -> Matrix {
+pub(super) fn matrix(names: &[&str]) -> Matrix {
     let cells = (0..names.len()).flat_map(|source| (0..names.len()).map(move |target| (source, target)));
     let cells = cells
         .filter(|(source, target)| *source != 2 || *target != 1)
@@ -69,7 +69,7 @@ fn matrix(names: &[&str]) -> Matrix {
     }
 }
 
-fn report(names: &[&str]) -> Report {
+pub(super) fn report(names: &[&str]) -> Report {
     let subject = Subject::NodePair {
         from: names[0].to_owned(),
         to: names[1].to_owned(),
@@ -123,7 +123,13 @@ fn report(names: &[&str]) -> Report {
     report
 }
 
-const SHORT: [&str; 3] = ["a", "b", "c"];
+pub(super) const SHORT: [&str; 3] = ["a", "b", "c"];
+/// Names that have nothing in common.
+const UNLIKE: [&str; 3] = [
+    "first-of-all.machines.rack-7.example",
+    "worker.behind-the-door.on-the-left.test",
+    "the-one-that-was-bought-last.invalid",
+];
 const LONG: [&str; 3] = [
     "ip-10-0-101-23.eu-central-1.compute.internal",
     "ip-10-0-102-24.eu-central-1.compute.internal",
@@ -223,10 +229,23 @@ fn without_colour_nothing_escapes() {
 }
 
 #[test]
-fn names_that_are_too_long_for_columns_become_numbers() {
+fn names_that_are_too_long_for_columns_lose_what_they_share() {
     let text = render(&report(&LONG), Format::Text, &plain());
     assert!(
-        text.contains("from ↓ to →") && text.contains("[1]") && text.contains("[2] ip-10-0-102-24"),
+        text.contains("from ↓ to →  101-23         102-24     103-25\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("  names stand for * in ip-10-0-*.eu-central-1.compute.internal\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn names_that_share_nothing_become_numbers() {
+    let text = render(&report(&UNLIKE), Format::Text, &plain());
+    assert!(
+        text.contains("from ↓ to →") && text.contains("[1]") && text.contains("[2] worker.behind"),
         "{text}"
     );
     let table = text.lines().skip(2).take(5);
@@ -234,9 +253,25 @@ fn names_that_are_too_long_for_columns_become_numbers() {
 }
 
 #[test]
-fn a_table_that_fits_nowhere_becomes_a_summary() {
+fn without_headers_names_stay_whole() {
     let text = render(
         &report(&LONG),
+        Format::Text,
+        &RenderOptions {
+            no_headers: true,
+            ..plain()
+        },
+    );
+    assert!(
+        !text.contains("names stand for") && text.contains("[1] ip-10-0-101-23.eu"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_table_that_fits_nowhere_becomes_a_summary() {
+    let text = render(
+        &report(&UNLIKE),
         Format::Text,
         &RenderOptions {
             width: Some(60),

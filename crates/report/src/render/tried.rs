@@ -26,8 +26,9 @@ pub(super) fn write_tried(out: &mut String, pen: Pen, tried: &[Tried], header: b
         .flat_map(|row| &row.results)
         .map(|result| result.source.as_str())
         .collect();
-    let columns: Option<Vec<&str>> =
-        (sources.len() <= MOST_SOURCES).then(|| sources.iter().copied().collect());
+    let each: Vec<&str> = sources.iter().copied().collect();
+    let has_room = each.len() <= MOST_SOURCES && width(pen, &tried, &each) <= pen.width;
+    let columns: Option<Vec<&str>> = has_room.then_some(each);
     let mut subjects: Vec<&Subject> = Vec::new();
     for row in &tried {
         if !subjects.contains(&&row.subject) {
@@ -55,6 +56,28 @@ pub(super) fn write_tried(out: &mut String, pen: Pen, tried: &[Tried], header: b
         }
     }
     write_lines(out, pen, &lines, columns.as_deref(), header);
+}
+
+/// How wide the table is with a column for each source.
+fn width(pen: Pen, tried: &[&Tried], columns: &[&str]) -> usize {
+    let rows: Vec<Vec<Shown>> = tried.iter().map(|row| cells(pen, row, Some(columns))).collect();
+    let head = |column: usize| {
+        column
+            .checked_sub(2)
+            .map_or(0, |at| Pen::columns(&pen.clean(columns[at])))
+    };
+    let widest = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells
+            .map(|cell| Pen::columns(&cell.text))
+            .max()
+            .unwrap_or(0)
+            .max(head(column))
+    };
+    4 + (0..columns.len() + 2)
+        .map(|column| widest(column) + 3)
+        .sum::<usize>()
+        - 3
 }
 
 enum Line {
@@ -91,7 +114,7 @@ fn cells(pen: Pen, row: &Tried, columns: Option<&[&str]>) -> Vec<Shown> {
 }
 
 /// What came of trying from one place.
-fn one(result: &TriedFrom) -> Shown {
+pub(super) fn one(result: &TriedFrom) -> Shown {
     let bad = result.as_expected == Some(false);
     let tone = |good| if bad { Tone::Bad } else { good };
     match &result.result {

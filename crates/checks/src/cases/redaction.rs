@@ -1,0 +1,165 @@
+//! What `--redact` writes of every case: nothing that tells whose it is, and judged as the original.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use observation::Observation;
+use report::{Format, RenderOptions, Report, Severity, Verdict, render};
+use serde_json::Value;
+
+use super::{cases, report, text};
+
+/// What a cluster would not want to be told of it, read from a bundle without the help of what replaces it: names of
+/// nodes, namespaces, pods and Services, and addresses.
+fn private_words(bundle: &Value) -> BTreeSet<String> {
+    let mut words = BTreeSet::new();
+    for node in bundle
+        .pointer("/nodes/seen")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        words.extend(node["name"].as_str().map(str::to_owned));
+    }
+    collect(bundle, &mut words);
+    words
+}
+
+fn collect(value: &Value, words: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                let is_named = matches!(key.as_str(), "node" | "namespace" | "pod" | "service")
+                    || (key == "name" && fields.contains_key("namespace"));
+                words.extend(value.as_str().filter(|_| is_named).map(str::to_owned));
+                collect(value, words);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, words)),
+        Value::String(text) => {
+            let parts =
+                text.split(|character: char| !(character.is_ascii_hexdigit() || ".:".contains(character)));
+            words.extend(
+                parts
+                    .filter(|part| part.parse::<IpAddr>().is_ok())
+                    .map(str::to_owned),
+            );
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// What every cluster has says nothing of one. Common words are replaced where they are names, and stay in sentences.
+fn is_of_every_cluster(word: &str) -> bool {
+    let parts = [
+        "kube-",
+        "coredns",
+        "kubernetes",
+        "default",
+        "calico",
+        "cilium",
+        "terway",
+        "tigera-",
+        "netcheck",
+    ];
+    let common = ["client", "", "tunnel", "host"];
+    // Blocks that everybody uses.
+    let blocks = ["10.0.0.0", "192.168.0.0", "fe80::"];
+    let is_plain = |address: IpAddr| match address {
+        IpAddr::V4(it) => {
+            it.is_loopback() || it.is_unspecified() || it.octets()[0] >= 224 || it.is_link_local()
+        }
+        IpAddr::V6(it) => it.is_loopback() || it.is_unspecified() || it.is_multicast(),
+    };
+    parts.iter().any(|part| word.starts_with(part))
+        || common.contains(&word)
+        || blocks.contains(&word)
+        || word.parse().is_ok_and(is_plain)
+}
+
+/// Whether a word stands in a text with nothing around it that would make it another.
+fn has_word(text: &str, word: &str) -> bool {
+    let is_inner = |it: char| it.is_ascii_alphanumeric();
+    text.match_indices(word).any(|(at, _)| {
+        let before = text[..at].chars().last();
+        let mut after = text[at + word.len()..].chars();
+        let (next, over_next) = (after.next(), after.next());
+        // An address goes on after a dot or a colon with a digit.
+        let is_address = word.parse::<IpAddr>().is_ok();
+        let goes_on = is_address
+            && (matches!(next, Some('.')) && over_next.is_some_and(|it| it.is_ascii_digit())
+                || (word.contains(':') && next == Some(':')));
+        let went_on = is_address && before.is_some_and(|it| ".:".contains(it));
+        !before.is_some_and(is_inner) && !next.is_some_and(is_inner) && !goes_on && !went_on
+    })
+}
+
+/// What a report comes to, without names.
+fn essence(
+    report: &Report,
+) -> (
+    Verdict,
+    Vec<(String, Verdict)>,
+    Vec<(String, Severity)>,
+    Vec<String>,
+) {
+    let checks = report
+        .checks()
+        .iter()
+        .map(|check| (check.id.clone(), check.verdict()));
+    let mut findings: Vec<_> = report
+        .findings()
+        .iter()
+        .map(|finding| (finding.id.clone(), finding.severity))
+        .collect();
+    findings.sort();
+    let causes = report.root_causes.iter().map(|cause| cause.id.clone());
+    (report.verdict(), checks.collect(), findings, causes.collect())
+}
+
+#[test]
+fn a_redacted_bundle_is_judged_as_the_original() {
+    for (name, observation) in cases() {
+        let redacted = observation
+            .redacted(7)
+            .unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        let again = Observation::from_bundle(&redacted.to_bundle()).expect("it is a bundle");
+        let (before, after) = (report(&observation), report(&again));
+        assert_eq!(
+            essence(&before),
+            essence(&after),
+            "{name}\n{}\n{}",
+            text(&before),
+            text(&after)
+        );
+    }
+}
+
+#[test]
+fn no_name_and_no_address_survives_redaction() {
+    for (name, observation) in cases() {
+        let bundle = serde_json::to_value(&observation).expect("a bundle is JSON");
+        let private: Vec<String> = private_words(&bundle)
+            .into_iter()
+            .filter(|word| !is_of_every_cluster(word))
+            .collect();
+        assert!(!private.is_empty(), "{name} names nothing");
+        let redacted = observation.redacted(7).expect("it can be redacted");
+        let report = report(&redacted);
+        let mut texts = vec![("the bundle", redacted.to_bundle())];
+        for (what, format) in [
+            ("text", Format::Wide),
+            ("json", Format::Json),
+            ("junit", Format::Junit),
+            ("html", Format::Html),
+            ("prometheus", Format::Prometheus),
+        ] {
+            texts.push((what, render(&report, format, &RenderOptions::default())));
+        }
+        for (what, text) in &texts {
+            for word in &private {
+                assert!(!has_word(text, word), "{name}: {word} is still in {what}");
+            }
+        }
+    }
+}

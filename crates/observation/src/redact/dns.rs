@@ -1,0 +1,67 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use simple_dns::rdata::RData;
+use simple_dns::{Name, Packet, ResourceRecord};
+
+use super::Redactor;
+
+/// A DNS message with its names and addresses replaced. Records of kinds that nothing is judged by are left out, and so is
+/// a message that cannot be read.
+pub(super) fn message(redactor: &Redactor, message: &str) -> String {
+    let bytes = STANDARD.decode(message).unwrap_or_default();
+    rewritten(redactor, &bytes)
+        .map(|bytes| STANDARD.encode(bytes))
+        .unwrap_or_default()
+}
+
+fn rewritten(redactor: &Redactor, bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut packet = Packet::parse(bytes).ok()?;
+    for question in &mut packet.questions {
+        question.qname = name(redactor, &question.qname)?;
+    }
+    let mut sections = [
+        &mut packet.answers,
+        &mut packet.name_servers,
+        &mut packet.additional_records,
+    ];
+    for section in &mut sections {
+        let old = std::mem::take(*section);
+        section.extend(
+            old.into_iter()
+                .filter_map(|record| rewritten_record(redactor, record)),
+        );
+    }
+    packet.build_bytes_vec_compressed().ok()
+}
+
+fn rewritten_record<'a>(redactor: &Redactor, mut record: ResourceRecord<'a>) -> Option<ResourceRecord<'a>> {
+    record.name = name(redactor, &record.name)?;
+    match &mut record.rdata {
+        RData::A(a) => match redactor.addresses.map(std::net::Ipv4Addr::from(a.address).into()) {
+            std::net::IpAddr::V4(mapped) => a.address = mapped.into(),
+            std::net::IpAddr::V6(_) => return None,
+        },
+        RData::AAAA(aaaa) => match redactor
+            .addresses
+            .map(std::net::Ipv6Addr::from(aaaa.address).into())
+        {
+            std::net::IpAddr::V6(mapped) => aaaa.address = mapped.into(),
+            std::net::IpAddr::V4(_) => return None,
+        },
+        RData::CNAME(alias) => alias.0 = name(redactor, &alias.0)?,
+        RData::PTR(pointer) => pointer.0 = name(redactor, &pointer.0)?,
+        RData::NS(server) => server.0 = name(redactor, &server.0)?,
+        RData::SRV(service) => service.target = name(redactor, &service.target)?,
+        RData::SOA(zone) => {
+            zone.mname = name(redactor, &zone.mname)?;
+            zone.rname = name(redactor, &zone.rname)?;
+        }
+        _ => return None,
+    }
+    Some(record)
+}
+
+fn name<'a>(redactor: &Redactor, name: &Name<'_>) -> Option<Name<'a>> {
+    let text = redactor.text(&name.to_string());
+    Name::new(&text).ok().map(Name::into_owned)
+}
