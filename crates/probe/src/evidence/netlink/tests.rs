@@ -83,6 +83,21 @@ fn table<T>(observed: Observed<T>) -> T {
     }
 }
 
+/// Another number in each place.
+fn stats() -> Stats64 {
+    let mut stats = Stats64::default();
+    stats.rx_packets = 1;
+    stats.tx_packets = 2;
+    stats.rx_bytes = 3;
+    stats.tx_bytes = 4;
+    stats.rx_errors = 5;
+    stats.tx_errors = 6;
+    stats.rx_dropped = 7;
+    stats.tx_dropped = 8;
+    stats.rx_missed_errors = 9;
+    stats
+}
+
 #[test]
 fn a_tunnel_and_a_port_of_a_bridge_are_read_with_their_addresses_and_counters() {
     let mut tunnel = named(5, "flannel.1");
@@ -91,18 +106,7 @@ fn a_tunnel_and_a_port_of_a_bridge_are_read_with_their_addresses_and_counters() 
         LinkAttribute::Mtu(1450),
         LinkAttribute::Address(vec![0x32, 0xf4, 0xdf, 0x71, 0xa5, 0xa1]),
         LinkAttribute::OperState(State::LowerLayerDown),
-        LinkAttribute::Stats64(Stats64 {
-            rx_packets: 1,
-            tx_packets: 2,
-            rx_bytes: 3,
-            tx_bytes: 4,
-            rx_errors: 5,
-            tx_errors: 6,
-            rx_dropped: 7,
-            tx_dropped: 8,
-            rx_missed_errors: 9,
-            ..Stats64::default()
-        }),
+        LinkAttribute::Stats64(stats()),
         LinkAttribute::LinkInfo(vec![
             LinkInfo::Kind(InfoKind::Vxlan),
             LinkInfo::Data(InfoData::Vxlan(vec![
