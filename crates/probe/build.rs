@@ -99,14 +99,10 @@ fn build(target: &str, root: &Path, target_directory: &Path) -> Result<(), Box<d
     ] {
         cargo.env_remove(outer);
     }
-    // `.cargo/config.toml` names the linker for arm64. The compiler driver of another system, or of another
-    // architecture, cannot link for x86-64 either.
-    let linker = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace('-', "_"));
-    let host = variable("HOST")?.into_string().map_err(|_| "HOST is not UTF-8")?;
-    let is_native = host.starts_with("x86_64-") && host.contains("-linux-");
-    if env::var_os(&linker).is_none() && !is_native {
-        cargo.env(linker, "rust-lld");
-    }
+    // The linker that comes with Rust, on every machine and whatever links the outer build, so that all plugins carry
+    // the same agent. It has no C in it, so nothing else is needed.
+    cargo.env(for_target(target, "LINKER"), "rust-lld");
+    cargo.env_remove(for_target(target, "RUSTFLAGS"));
     let output = cargo
         .output()
         .map_err(|error| format!("cannot run cargo to build the probe agent: {error}"))?;
@@ -122,6 +118,11 @@ fn build(target: &str, root: &Path, target_directory: &Path) -> Result<(), Box<d
         .into());
     }
     Err(format!("the probe agent for {target} does not build:\n{said}").into())
+}
+
+/// The variable by which cargo is told something about one target.
+fn for_target(target: &str, what: &str) -> String {
+    format!("CARGO_TARGET_{}_{what}", target.to_uppercase().replace('-', "_"))
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), Box<dyn Error>> {

@@ -91,21 +91,32 @@ impl Source {
     }
 }
 
-#[cfg(not(unix))]
-struct Source;
+/// Windows has no signals, but three events that mean the same: Ctrl-C, Ctrl-Break, and the console's window that is
+/// closed, after which the system leaves a few seconds for cleaning up. `TerminateProcess` cannot be heard, as SIGKILL.
+#[cfg(windows)]
+struct Source {
+    interrupt: tokio::signal::windows::CtrlC,
+    stop: tokio::signal::windows::CtrlBreak,
+    close: tokio::signal::windows::CtrlClose,
+}
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 impl Source {
-    #[expect(clippy::unnecessary_wraps, reason = "the same signature as on unix")]
     fn new() -> std::io::Result<Self> {
-        Ok(Self)
+        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close};
+        Ok(Self {
+            interrupt: ctrl_c()?,
+            stop: ctrl_break()?,
+            close: ctrl_close()?,
+        })
     }
 
+    /// The number that the event has where there are signals: that of SIGINT, of SIGHUP for a window that is closed.
     async fn next(&mut self) -> i32 {
-        // Windows knows only Ctrl-C; a failure to listen must not look like one.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+        tokio::select! {
+            _ = self.interrupt.recv() => 2,
+            _ = self.stop.recv() => 2,
+            _ = self.close.recv() => 1,
         }
-        2
     }
 }

@@ -48,6 +48,13 @@ pub(crate) fn newer_kubectl(progress: &Progress) -> Result<PathBuf> {
     go::kubectl(&cache, progress)
 }
 
+/// The directory of what a release is tried with: krew, what its index checks manifests with, and what lints workflows.
+pub(crate) fn release_tools(progress: &Progress) -> Result<PathBuf> {
+    let cache = Cache::open()?;
+    let _lock = cache.lock()?;
+    go::release_tools(&cache, progress)
+}
+
 /// Two small digits per byte, as digests are written.
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {

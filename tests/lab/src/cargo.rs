@@ -46,6 +46,11 @@ fn describes_a_package(variable: &str) -> bool {
 
 /// Where the release build lies.
 pub(crate) fn release_directory() -> Result<PathBuf> {
+    Ok(target_directory()?.join("release"))
+}
+
+/// Where cargo builds.
+pub(crate) fn target_directory() -> Result<PathBuf> {
     let text = run(&mut cargo(&[
         "metadata",
         "--format-version=1",
@@ -56,7 +61,7 @@ pub(crate) fn release_directory() -> Result<PathBuf> {
     let target = metadata["target_directory"]
         .as_str()
         .context("`cargo metadata` names no target directory")?;
-    Ok(Path::new(target).join("release"))
+    Ok(target.into())
 }
 
 /// `PATH` with the plugin in front, and at its end the lab's own kubectl for machines that have none.

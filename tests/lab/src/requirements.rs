@@ -78,6 +78,18 @@ const NEEDS: &[Need] = &[
     },
 ];
 
+/// What packing the plugins and trying them with krew needs beyond that.
+const PACKAGE_NEEDS: &[Need] = &[
+    Need {
+        file: "git",
+        package: "git",
+    },
+    Need {
+        file: "pip3",
+        package: "python3-pip",
+    },
+];
+
 /// Where Debian keeps programs for root, which need not be on `PATH`.
 const SBIN: [&str; 2] = ["/usr/sbin", "/sbin"];
 
@@ -130,9 +142,22 @@ pub(crate) fn ensure_root() -> Result<()> {
     bail!("a lab needs root: run it with `sudo --preserve-env=PATH cargo lab …`")
 }
 
+/// Installs what packing the plugins needs.
+pub(crate) fn install_for_packages() -> Result<()> {
+    install_packages(&packages_of(PACKAGE_NEEDS, |file| find(file).is_some()))
+}
+
 fn install() -> Result<()> {
-    let progress = Progress::new();
-    let packages = missing_packages();
+    install_packages(&missing_packages())?;
+    let triple = agent_triple();
+    if !target_is_installed(&triple) && find("rustup").is_some() {
+        Progress::new().line("rust target", &triple);
+        run(&mut program("rustup", ["target", "add", &triple]))?;
+    }
+    Ok(())
+}
+
+fn install_packages(packages: &[&str]) -> Result<()> {
     if !packages.is_empty() {
         let apt = find("apt-get").with_context(|| {
             format!(
@@ -140,26 +165,21 @@ fn install() -> Result<()> {
                 packages.join(" ")
             )
         })?;
-        progress.line("packages", packages.join(" "));
+        Progress::new().line("packages", packages.join(" "));
         run(program(&apt, ["update"]).env("DEBIAN_FRONTEND", "noninteractive")).context("apt-get update")?;
         let mut command = program(&apt, ["install", "--yes", "--no-install-recommends"]);
-        run(command.args(&packages).env("DEBIAN_FRONTEND", "noninteractive")).context("apt-get install")?;
-    }
-    let triple = agent_triple();
-    if !target_is_installed(&triple) && find("rustup").is_some() {
-        progress.line("rust target", &triple);
-        run(&mut program("rustup", ["target", "add", &triple]))?;
+        run(command.args(packages).env("DEBIAN_FRONTEND", "noninteractive")).context("apt-get install")?;
     }
     Ok(())
 }
 
 /// The packages of what is missing, each once.
 fn missing_packages() -> Vec<&'static str> {
-    packages_of(|file| find(file).is_some())
+    packages_of(NEEDS, |file| find(file).is_some())
 }
 
-fn packages_of(is_there: impl Fn(&str) -> bool) -> Vec<&'static str> {
-    let mut packages: Vec<&str> = NEEDS
+fn packages_of(needs: &[Need], is_there: impl Fn(&str) -> bool) -> Vec<&'static str> {
+    let mut packages: Vec<&str> = needs
         .iter()
         .filter(|need| !is_there(need.file))
         .map(|need| need.package)
@@ -202,10 +222,10 @@ mod tests {
     #[test]
     fn a_package_that_brings_two_files_is_named_once() {
         assert_eq!(
-            packages_of(|file| file != "containerd" && file != "ctr"),
+            packages_of(NEEDS, |file| file != "containerd" && file != "ctr"),
             ["containerd"]
         );
-        assert_eq!(packages_of(|_| true), Vec::<&str>::new());
+        assert_eq!(packages_of(NEEDS, |_| true), Vec::<&str>::new());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Everything that is checked, in one command.
 
+mod packages;
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -32,6 +34,20 @@ struct Outcome {
     failed: bool,
     tests: Tally,
     failures: Failures,
+}
+
+impl Outcome {
+    /// Of a step that runs no tests; says at once why it failed.
+    fn of<T>(name: &str, result: &Result<T>) -> Self {
+        if let Err(error) = result {
+            note(format_args!("error: {error:#}"));
+        }
+        Self {
+            name: name.to_owned(),
+            failed: result.is_err(),
+            ..Self::default()
+        }
+    }
 }
 
 /// What failed tests printed, to be told again at the end: thousands of lines lie between.
@@ -97,6 +113,7 @@ fn count_before(counts: &str, word: &str) -> u32 {
 /// The checks that need no cluster, then those on a lab that is started for them and ended again.
 pub(crate) fn on_a_lab(state: &StateDir, options: &Options) -> Result<ExitCode> {
     requirements::ensure(Missing::Install)?;
+    requirements::install_for_packages()?;
     let mut steps = Vec::new();
     steps.push(step("formatting", &mut cargo(&["fmt", "--all", "--check"])));
     let clippy = [
@@ -128,30 +145,16 @@ pub(crate) fn on_a_lab(state: &StateDir, options: &Options) -> Result<ExitCode> 
 
     let before = state.settings()?;
     let started = up::up(state, options);
-    if let Err(error) = &started {
-        note(format_args!("error: {error:#}"));
-    }
-    steps.push(Outcome {
-        name: "lab up".to_owned(),
-        failed: started.is_err(),
-        ..Outcome::default()
-    });
+    steps.push(Outcome::of("lab up", &started));
     let settings = state.settings()?.or(before);
     if started.is_ok() {
         let kubeconfig = state.kubeconfig(User::Admin.file());
         let mut tests = end_to_end(&kubeconfig, &plugin, Some(&state.path().join("bin")))?;
         steps.push(step("end to end", tests.env("NETCHECK_LAB", state.name())));
         steps.push(step("faults", &mut quick_faults(state, &plugin)));
+        steps.extend(packages::steps(&kubeconfig, &state.path().join("bin")));
     }
-    let ended = down::down(state);
-    if let Err(error) = &ended {
-        note(format_args!("error: {error:#}"));
-    }
-    steps.push(Outcome {
-        name: "lab down".to_owned(),
-        failed: ended.is_err(),
-        ..Outcome::default()
-    });
+    steps.push(Outcome::of("lab down", &down::down(state)));
     let left = leftovers::of(state, settings.as_ref());
     for one in &left {
         note(format_args!("left over: {one}"));

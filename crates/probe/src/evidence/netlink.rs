@@ -1,35 +1,25 @@
 //! The kernel's tables out of netlink messages.
 
+mod message;
+mod routes;
+#[cfg(all(test, target_os = "linux"))]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
-use netlink_packet_route::address::AddressAttribute;
-use netlink_packet_route::link::{
-    InfoBridgePort, InfoData, InfoPortData, InfoVxlan, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
-};
-use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage};
-use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteType};
-use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
-use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netprobe::ReadOutcome;
-use observation::{
-    ForwardingEntry, InterfaceAddress, Link, LinkCounters, Neighbour, PolicyRule, Route, Vxlan,
-};
+use observation::{ForwardingEntry, InterfaceAddress, Link, LinkCounters, Neighbour, Vxlan};
 use report::Observed;
 
 use super::{Answers, id};
+use message::{Attributes, Kind, Message};
+pub(super) use routes::{routes, rules};
 
-/// The kernel's table of the node's own addresses.
-const TABLE_LOCAL: u32 = 255;
-/// `RTNH_F_ONLINK`, which the header of a route carries among its flags.
-const ON_LINK: u32 = 4;
-
-/// The messages of one dump.
-fn dump(answers: &Answers<'_>, id: u32, what: &str) -> Observed<Vec<RouteNetlinkMessage>> {
+/// The bytes of one dump.
+fn dump(answers: &Answers<'_>, id: u32, what: &str) -> Observed<Vec<u8>> {
     let base64 = match answers.outcome(id, what) {
         Observed::Seen(ReadOutcome::Netlink { base64 }) => base64,
         Observed::Seen(_) => {
@@ -37,31 +27,25 @@ fn dump(answers: &Answers<'_>, id: u32, what: &str) -> Observed<Vec<RouteNetlink
         }
         Observed::Unseen(gap) => return Observed::Unseen(gap),
     };
-    let read = || -> Result<Vec<RouteNetlinkMessage>, String> {
-        let bytes = STANDARD.decode(base64).map_err(|error| error.to_string())?;
-        let mut rest = bytes.as_slice();
-        let mut messages = Vec::new();
-        while rest.len() >= 4 {
-            let length = u32::from_ne_bytes([rest[0], rest[1], rest[2], rest[3]]);
-            let length = usize::try_from(length).map_err(|error| error.to_string())?;
-            if length < 16 || length > rest.len() {
-                return Err(format!(
-                    "a message of {length} bytes where {} are left",
-                    rest.len()
-                ));
-            }
-            // One message that this library does not know is no reason to lose the others.
-            if let Ok(message) = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&rest[..length])
-                && let NetlinkPayload::InnerMessage(message) = message.payload
-            {
-                messages.push(message);
-            }
-            rest = rest.get((length + 3) & !3..).unwrap_or_default();
-        }
-        Ok(messages)
+    match STANDARD.decode(base64) {
+        Ok(bytes) => Observed::Seen(bytes),
+        Err(error) => Observed::Unseen(answers.gap(what, &error.to_string())),
+    }
+}
+
+/// What `read` makes of each message of one kind in a dump.
+fn each<T>(
+    answers: &Answers<'_>,
+    (id, what): (u32, &str),
+    kind: Kind,
+    read: impl Fn(&Message<'_>) -> Option<T>,
+) -> Observed<Vec<T>> {
+    let bytes = match dump(answers, id, what) {
+        Observed::Seen(bytes) => bytes,
+        Observed::Unseen(gap) => return Observed::Unseen(gap),
     };
-    match read() {
-        Ok(messages) => Observed::Seen(messages),
+    match Message::all(&bytes, kind) {
+        Ok(messages) => Observed::Seen(messages.iter().filter_map(read).collect()),
         Err(error) => Observed::Unseen(answers.gap(what, &error)),
     }
 }
@@ -71,14 +55,10 @@ pub(super) struct Names(BTreeMap<u32, String>);
 
 impl Names {
     pub(super) fn read(answers: &Answers<'_>) -> Self {
-        let messages = dump(answers, id::LINKS, "links");
-        let names = messages.seen().into_iter().flatten().filter_map(|message| {
-            let RouteNetlinkMessage::NewLink(link) = message else {
-                return None;
-            };
-            Some((link.header.index, link_name(link)?))
+        let names = each(answers, (id::LINKS, "links"), Kind::Link, |message| {
+            Some((link_index(message), message.attributes.text(IFLA_IFNAME)?))
         });
-        Self(names.collect())
+        Self(names.seen().into_iter().flatten().cloned().collect())
     }
 
     fn of(&self, index: u32) -> String {
@@ -87,13 +67,6 @@ impl Names {
             .cloned()
             .unwrap_or_else(|| format!("if{index}"))
     }
-}
-
-fn link_name(link: &LinkMessage) -> Option<String> {
-    link.attributes.iter().find_map(|attribute| match attribute {
-        LinkAttribute::IfName(name) => Some(name.clone()),
-        _ => None,
-    })
 }
 
 fn mac(bytes: &[u8]) -> Option<String> {
@@ -108,331 +81,181 @@ fn mac(bytes: &[u8]) -> Option<String> {
     Some(text)
 }
 
+/// Attributes of a link, in its message and in those that are nested there.
+const IFLA_ADDRESS: u16 = 1;
+const IFLA_IFNAME: u16 = 3;
+const IFLA_MTU: u16 = 4;
+const IFLA_LINK: u16 = 5;
+const IFLA_MASTER: u16 = 10;
+const IFLA_OPERSTATE: u16 = 16;
+const IFLA_LINKINFO: u16 = 18;
+const IFLA_STATS64: u16 = 23;
+const IFLA_INFO_KIND: u16 = 1;
+const IFLA_INFO_DATA: u16 = 2;
+const IFLA_INFO_SLAVE_KIND: u16 = 4;
+const IFLA_INFO_SLAVE_DATA: u16 = 5;
+const IFLA_BRPORT_MODE: u16 = 4;
+const IFLA_VXLAN_ID: u16 = 1;
+const IFLA_VXLAN_LINK: u16 = 3;
+const IFLA_VXLAN_LOCAL: u16 = 4;
+const IFLA_VXLAN_LEARNING: u16 = 7;
+const IFLA_VXLAN_PORT: u16 = 15;
+const IFLA_VXLAN_LOCAL6: u16 = 17;
+
+fn link_index(message: &Message<'_>) -> u32 {
+    message.word(4)
+}
+
 pub(super) fn links(answers: &Answers<'_>) -> Observed<Vec<Link>> {
-    let (messages, addresses) = match (
-        dump(answers, id::LINKS, "links"),
-        dump(answers, id::ADDRESSES, "addresses"),
-    ) {
-        (Observed::Seen(messages), Observed::Seen(addresses)) => (messages, addresses),
-        (Observed::Unseen(gap), _) | (_, Observed::Unseen(gap)) => return Observed::Unseen(gap),
+    let addresses = each(answers, (id::ADDRESSES, "addresses"), Kind::Address, address);
+    let addresses = match addresses {
+        Observed::Seen(addresses) => addresses,
+        Observed::Unseen(gap) => return Observed::Unseen(gap),
     };
     let names = Names::read(answers);
-    let mut of_link = addresses_by_link(&addresses);
-    let links = messages.iter().filter_map(|message| {
-        let RouteNetlinkMessage::NewLink(message) = message else {
-            return None;
-        };
+    each(answers, (id::LINKS, "links"), Kind::Link, |message| {
         let mut link = link(message, &names)?;
-        link.addresses = of_link.remove(&link.index).unwrap_or_default();
+        let own = addresses.iter().filter(|(index, _)| *index == link.index);
+        link.addresses = own.map(|(_, address)| address.clone()).collect();
         Some(link)
-    });
-    Observed::Seen(links.collect())
+    })
 }
 
-fn addresses_by_link(messages: &[RouteNetlinkMessage]) -> BTreeMap<u32, Vec<InterfaceAddress>> {
-    let mut addresses: BTreeMap<u32, Vec<InterfaceAddress>> = BTreeMap::new();
-    for message in messages {
-        let RouteNetlinkMessage::NewAddress(message) = message else {
-            continue;
-        };
-        let find =
-            |wanted: fn(&AddressAttribute) -> Option<IpAddr>| message.attributes.iter().find_map(wanted);
-        // On a link to one peer `Address` is the peer's, and `Local` ours.
-        let local = find(|attribute| match attribute {
-            AddressAttribute::Local(address) => Some(*address),
-            _ => None,
-        });
-        let address = local.or_else(|| {
-            find(|attribute| match attribute {
-                AddressAttribute::Address(address) => Some(*address),
-                _ => None,
-            })
-        });
-        if let Some(address) = address {
-            let prefix = message.header.prefix_len;
-            let entry = addresses.entry(message.header.index).or_default();
-            entry.push(InterfaceAddress { address, prefix });
-        }
-    }
-    addresses
+/// An address, and the index of the link that has it.
+fn address(message: &Message<'_>) -> Option<(u32, InterfaceAddress)> {
+    const IFA_ADDRESS: u16 = 1;
+    const IFA_LOCAL: u16 = 2;
+    // On a link to one peer the first is the peer's, and the second ours.
+    let local = message.attributes.address(IFA_LOCAL);
+    let address = local.or_else(|| message.attributes.address(IFA_ADDRESS))?;
+    let prefix = message.byte(1);
+    Some((message.word(4), InterfaceAddress { address, prefix }))
 }
 
-fn link(message: &LinkMessage, names: &Names) -> Option<Link> {
-    let mut link = Link {
-        name: link_name(message)?,
-        index: message.header.index,
-        kind: None,
-        up: message.header.flags.contains(LinkFlags::Up),
-        carrier: message.header.flags.contains(LinkFlags::LowerUp),
-        operstate: "unknown".to_owned(),
-        mtu: 0,
-        mac: None,
-        master: None,
-        lower: None,
+fn link(message: &Message<'_>, names: &Names) -> Option<Link> {
+    const IFF_UP: u32 = 1;
+    const IFF_LOWER_UP: u32 = 1 << 16;
+    let attributes = &message.attributes;
+    let info = attributes.nested(IFLA_LINKINFO).unwrap_or_default();
+    let kind = info.text(IFLA_INFO_KIND);
+    let is_vxlan = kind.as_deref() == Some("vxlan");
+    let is_bridge_port = info.text(IFLA_INFO_SLAVE_KIND).as_deref() == Some("bridge");
+    let data = info.nested(IFLA_INFO_DATA).filter(|_| is_vxlan);
+    let port = info.nested(IFLA_INFO_SLAVE_DATA).filter(|_| is_bridge_port);
+    let flags = message.word(8);
+    Some(Link {
+        name: attributes.text(IFLA_IFNAME)?,
+        index: link_index(message),
+        kind,
+        up: flags & IFF_UP != 0,
+        carrier: flags & IFF_LOWER_UP != 0,
+        operstate: operstate(attributes.get(IFLA_OPERSTATE)),
+        mtu: attributes.word(IFLA_MTU).unwrap_or_default(),
+        mac: attributes.get(IFLA_ADDRESS).and_then(mac),
+        master: attributes.word(IFLA_MASTER).map(|index| names.of(index)),
+        lower: attributes.word(IFLA_LINK),
         addresses: Vec::new(),
-        vxlan: None,
-        hairpin: None,
-        counters: LinkCounters::default(),
-    };
-    for attribute in &message.attributes {
-        match attribute {
-            LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
-            LinkAttribute::Address(bytes) => link.mac = mac(bytes),
-            LinkAttribute::OperState(state) => link.operstate = format!("{state:?}").to_lowercase(),
-            LinkAttribute::Controller(index) => link.master = Some(names.of(*index)),
-            LinkAttribute::Link(index) => link.lower = Some(*index),
-            LinkAttribute::Stats64(stats) => {
-                link.counters = LinkCounters {
-                    rx_packets: stats.rx_packets,
-                    tx_packets: stats.tx_packets,
-                    rx_errors: stats.rx_errors,
-                    tx_errors: stats.tx_errors,
-                    rx_dropped: stats.rx_dropped,
-                    tx_dropped: stats.tx_dropped,
-                    rx_missed: Some(stats.rx_missed_errors),
-                    rx_bytes: Some(stats.rx_bytes),
-                    tx_bytes: Some(stats.tx_bytes),
-                };
-            }
-            LinkAttribute::LinkInfo(infos) => {
-                for info in infos {
-                    match info {
-                        LinkInfo::Kind(kind) => link.kind = Some(kind.to_string()),
-                        LinkInfo::Data(InfoData::Vxlan(attributes)) => {
-                            link.vxlan = Some(vxlan(attributes, names));
-                        }
-                        LinkInfo::PortData(InfoPortData::BridgePort(attributes)) => {
-                            link.hairpin = attributes.iter().find_map(|attribute| match attribute {
-                                InfoBridgePort::HairpinMode(on) => Some(*on),
-                                _ => None,
-                            });
-                        }
-                        _ => {}
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    Some(link)
-}
-
-fn vxlan(attributes: &[InfoVxlan], names: &Names) -> Vxlan {
-    let mut vxlan = Vxlan {
-        vni: 0,
-        port: 0,
-        local: None,
-        device: None,
-        learning: false,
-    };
-    for attribute in attributes {
-        match attribute {
-            InfoVxlan::Id(vni) => vxlan.vni = *vni,
-            InfoVxlan::Port(port) => vxlan.port = *port,
-            InfoVxlan::Local(address) => vxlan.local = Some((*address).into()),
-            InfoVxlan::Local6(address) => vxlan.local = Some((*address).into()),
-            InfoVxlan::Link(index) if *index != 0 => vxlan.device = Some(names.of(*index)),
-            InfoVxlan::Learning(learning) => vxlan.learning = *learning,
-            _ => {}
-        }
-    }
-    vxlan
-}
-
-pub(super) fn routes(answers: &Answers<'_>, names: &Names) -> Observed<Vec<Route>> {
-    dump(answers, id::ROUTES, "routes").map(|messages| {
-        let mut routes: Vec<Route> = messages
-            .iter()
-            .filter_map(|message| match message {
-                RouteNetlinkMessage::NewRoute(message) => route(message, names),
-                _ => None,
-            })
-            .collect();
-        routes.retain(|route| route.table != TABLE_LOCAL);
-        routes
+        vxlan: data.map(|data| vxlan(&data, names)),
+        hairpin: port.and_then(|port| port.flag(IFLA_BRPORT_MODE)),
+        counters: counters(attributes),
     })
 }
 
-fn route(message: &RouteMessage, names: &Names) -> Option<Route> {
-    let header = &message.header;
-    let any: IpAddr = match header.address_family {
-        AddressFamily::Inet => Ipv4Addr::UNSPECIFIED.into(),
-        AddressFamily::Inet6 => Ipv6Addr::UNSPECIFIED.into(),
-        _ => return None,
+fn operstate(value: Option<&[u8]>) -> String {
+    const STATES: [&str; 7] = [
+        "unknown",
+        "notpresent",
+        "down",
+        "lowerlayerdown",
+        "testing",
+        "dormant",
+        "up",
+    ];
+    let Some(number) = value.and_then(<[u8]>::first) else {
+        return "unknown".to_owned();
     };
-    let mut destination = any;
-    let mut route = Route {
-        table: u32::from(header.table),
-        destination: String::new(),
-        kind: kind(header.kind),
-        gateway: None,
-        device: None,
-        source: None,
-        metric: 0,
-        protocol: header.protocol.to_string(),
-        on_link: header.flags.bits() & ON_LINK != 0,
-    };
-    for attribute in &message.attributes {
-        match attribute {
-            RouteAttribute::Table(table) => route.table = *table,
-            RouteAttribute::Destination(address) => destination = address_of(address).unwrap_or(any),
-            RouteAttribute::Gateway(address) => route.gateway = address_of(address),
-            RouteAttribute::PrefSource(address) => route.source = address_of(address),
-            RouteAttribute::Oif(index) => route.device = Some(names.of(*index)),
-            RouteAttribute::Priority(metric) => route.metric = *metric,
-            // Several next hops: the first stands for all.
-            RouteAttribute::MultiPath(hops) => {
-                if let Some(hop) = hops.first() {
-                    route.device = Some(names.of(hop.interface_index));
-                    route.gateway = hop.attributes.iter().find_map(|attribute| match attribute {
-                        RouteAttribute::Gateway(address) => address_of(address),
-                        _ => None,
-                    });
-                }
-            }
-            _ => {}
-        }
-    }
-    route.destination = format!("{destination}/{}", header.destination_prefix_length);
-    Some(route)
+    let known = STATES.get(usize::from(*number));
+    known.map_or_else(|| number.to_string(), |state| (*state).to_owned())
 }
 
-fn kind(kind: RouteType) -> String {
-    match kind {
-        RouteType::Unicast => "unicast".to_owned(),
-        RouteType::Local => "local".to_owned(),
-        RouteType::BlackHole => "blackhole".to_owned(),
-        RouteType::Unreachable => "unreachable".to_owned(),
-        RouteType::Prohibit => "prohibit".to_owned(),
-        other => format!("{other:?}").to_lowercase(),
+/// `struct rtnl_link_stats64`.
+fn counters(attributes: &Attributes<'_>) -> LinkCounters {
+    let count = |index| attributes.long(IFLA_STATS64, index);
+    LinkCounters {
+        rx_packets: count(0).unwrap_or_default(),
+        tx_packets: count(1).unwrap_or_default(),
+        rx_bytes: count(2),
+        tx_bytes: count(3),
+        rx_errors: count(4).unwrap_or_default(),
+        tx_errors: count(5).unwrap_or_default(),
+        rx_dropped: count(6).unwrap_or_default(),
+        tx_dropped: count(7).unwrap_or_default(),
+        rx_missed: count(15),
     }
 }
 
-fn address_of(address: &RouteAddress) -> Option<IpAddr> {
-    match address {
-        RouteAddress::Inet(address) => Some((*address).into()),
-        RouteAddress::Inet6(address) => Some((*address).into()),
-        _ => None,
+fn vxlan(data: &Attributes<'_>, names: &Names) -> Vxlan {
+    let local = data.address(IFLA_VXLAN_LOCAL);
+    let device = data.word(IFLA_VXLAN_LINK).filter(|index| *index != 0);
+    Vxlan {
+        vni: data.word(IFLA_VXLAN_ID).unwrap_or_default(),
+        port: data.port(IFLA_VXLAN_PORT).unwrap_or_default(),
+        local: local.or_else(|| data.address(IFLA_VXLAN_LOCAL6)),
+        device: device.map(|index| names.of(index)),
+        learning: data.flag(IFLA_VXLAN_LEARNING).unwrap_or_default(),
     }
 }
 
-pub(super) fn rules(answers: &Answers<'_>) -> Observed<Vec<PolicyRule>> {
-    dump(answers, id::RULES, "routing rules").map(|messages| {
-        let rules = messages.iter().filter_map(|message| match message {
-            RouteNetlinkMessage::NewRule(message) => Some(rule(message)),
-            _ => None,
-        });
-        rules.collect()
-    })
-}
-
-fn rule(message: &RuleMessage) -> PolicyRule {
-    let header = &message.header;
-    let mut priority = 0;
-    let mut table = u32::from(header.table);
-    let mut from = "from all".to_owned();
-    let mut rest = String::new();
-    for attribute in &message.attributes {
-        let _ = match attribute {
-            RuleAttribute::Priority(value) => {
-                priority = *value;
-                Ok(())
-            }
-            RuleAttribute::Table(value) => {
-                table = *value;
-                Ok(())
-            }
-            RuleAttribute::Source(address) => {
-                from = format!("from {address}/{}", header.src_len);
-                Ok(())
-            }
-            RuleAttribute::Destination(address) => write!(rest, " to {address}/{}", header.dst_len),
-            RuleAttribute::Iifname(name) => write!(rest, " iif {name}"),
-            RuleAttribute::Oifname(name) => write!(rest, " oif {name}"),
-            RuleAttribute::FwMark(mark) => write!(rest, " fwmark {mark:#x}"),
-            RuleAttribute::FwMask(mask) => write!(rest, "/{mask:#x}"),
-            RuleAttribute::SuppressPrefixLen(length) if *length != u32::MAX => {
-                write!(rest, " suppress_prefixlength {length}")
-            }
-            _ => Ok(()),
-        };
-    }
-    let action = match header.action {
-        RuleAction::ToTable => format!("lookup {table}"),
-        other => format!("{other:?}").to_lowercase(),
-    };
-    PolicyRule {
-        priority,
-        selector: format!("{from}{rest}"),
-        action,
-        ipv6: header.family == AddressFamily::Inet6,
-    }
-}
+/// Attributes of neighbours and forwarding entries.
+const NDA_DST: u16 = 1;
+const NDA_LLADDR: u16 = 2;
 
 pub(super) fn neighbours(answers: &Answers<'_>, names: &Names) -> Observed<Vec<Neighbour>> {
-    dump(answers, id::NEIGHBOURS, "neighbours").map(|messages| {
-        let neighbours = each_neighbour(&messages).filter_map(|message| {
-            let (address, mac) = neighbour_parts(message);
+    each(
+        answers,
+        (id::NEIGHBOURS, "neighbours"),
+        Kind::Neighbour,
+        |message| {
             Some(Neighbour {
-                address: address?,
-                device: names.of(message.header.ifindex),
-                mac,
-                state: message.header.state.to_string().to_lowercase(),
+                address: message.attributes.address(NDA_DST)?,
+                device: names.of(message.word(4)),
+                mac: message.attributes.get(NDA_LLADDR).and_then(mac),
+                state: neighbour_state(message.short(8)),
             })
-        });
-        neighbours.collect()
-    })
+        },
+    )
 }
 
 pub(super) fn forwarding(answers: &Answers<'_>, names: &Names) -> Observed<Vec<ForwardingEntry>> {
-    dump(answers, id::FORWARDING, "forwarding databases").map(|messages| {
-        let entries = each_neighbour(&messages).filter_map(|message| {
-            let (destination, mac) = neighbour_parts(message);
-            Some(ForwardingEntry {
-                mac: mac?,
-                device: names.of(message.header.ifindex),
-                destination,
-                state: message.header.state.to_string().to_lowercase(),
-            })
-        });
-        entries
-            .filter(|entry| entry.destination.is_some() || entry.state == "permanent")
-            .collect()
-    })
+    each(
+        answers,
+        (id::FORWARDING, "forwarding databases"),
+        Kind::Neighbour,
+        |message| {
+            let entry = ForwardingEntry {
+                mac: message.attributes.get(NDA_LLADDR).and_then(mac)?,
+                device: names.of(message.word(4)),
+                destination: message.attributes.address(NDA_DST),
+                state: neighbour_state(message.short(8)),
+            };
+            Some(entry).filter(|entry| entry.destination.is_some() || entry.state == "permanent")
+        },
+    )
 }
 
-fn each_neighbour(messages: &[RouteNetlinkMessage]) -> impl Iterator<Item = &NeighbourMessage> {
-    messages.iter().filter_map(|message| match message {
-        RouteNetlinkMessage::NewNeighbour(message) => Some(message),
-        _ => None,
-    })
-}
-
-fn neighbour_parts(message: &NeighbourMessage) -> (Option<IpAddr>, Option<String>) {
-    let mut parts = (None, None);
-    for attribute in &message.attributes {
-        match attribute {
-            NeighbourAttribute::Destination(NeighbourAddress::Inet(address)) => {
-                parts.0 = Some((*address).into());
-            }
-            NeighbourAttribute::Destination(NeighbourAddress::Inet6(address)) => {
-                parts.0 = Some((*address).into());
-            }
-            NeighbourAttribute::Destination(NeighbourAddress::Other(bytes)) => {
-                parts.0 = address_of_bytes(bytes);
-            }
-            NeighbourAttribute::LinkLayerAddress(bytes) => parts.1 = mac(bytes),
-            _ => {}
-        }
-    }
-    parts
-}
-
-/// In the family `AF_BRIDGE` the library does not know the kind of an address; its length tells.
-fn address_of_bytes(bytes: &[u8]) -> Option<IpAddr> {
-    match bytes.len() {
-        4 => Some(IpAddr::from(<[u8; 4]>::try_from(bytes).ok()?)),
-        16 => Some(IpAddr::from(<[u8; 16]>::try_from(bytes).ok()?)),
-        _ => None,
-    }
+/// As `ip neighbour` names it, in lower case.
+fn neighbour_state(number: u16) -> String {
+    let name = match number {
+        0 => "none",
+        0x01 => "incomplete",
+        0x02 => "reachable",
+        0x04 => "stale",
+        0x08 => "delay",
+        0x10 => "probe",
+        0x20 => "failed",
+        0x40 => "noarp",
+        0x80 => "permanent",
+        _ => return number.to_string(),
+    };
+    name.to_owned()
 }

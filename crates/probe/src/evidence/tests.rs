@@ -2,7 +2,7 @@ use netprobe::{Read, ReadAnswer};
 
 use super::*;
 
-fn answers(tier: Tier, given: &[ReadAnswer]) -> Answers<'_> {
+pub(super) fn answers(tier: Tier, given: &[ReadAnswer]) -> Answers<'_> {
     Answers {
         node: "node1",
         tier,

@@ -21,6 +21,13 @@ pub(super) const FLANNEL: &str = "v0.28.4";
 /// The version of kube-router, whose policy controller is used; the same as in `go/netpol/go.mod`.
 pub(super) const KUBE_ROUTER: &str = "v2.2.1";
 
+/// What a release is tried with; the versions are in `go/release/go.mod`.
+const RELEASE_TOOLS: [&str; 3] = [
+    "sigs.k8s.io/krew/cmd/krew",
+    "sigs.k8s.io/krew/cmd/validate-krew-manifest",
+    "github.com/rhysd/actionlint/cmd/actionlint",
+];
+
 const VERSION_PACKAGE: &str = "k8s.io/component-base/version";
 
 /// Where each program lies, and the key it lies under.
@@ -49,6 +56,17 @@ pub(super) fn kubectl(cache: &Cache, progress: &Progress) -> Result<PathBuf> {
 }
 
 fn build_one(cache: &Cache, name: &str, progress: &Progress) -> Result<PathBuf> {
+    let directory = build_packages(cache, name, &["."], progress)?;
+    Ok(directory.join(name))
+}
+
+/// Builds what a release is tried with, unless it is in the cache; returns the directory of the programs.
+pub(super) fn release_tools(cache: &Cache, progress: &Progress) -> Result<PathBuf> {
+    build_packages(cache, "release", &RELEASE_TOOLS, progress)
+}
+
+/// Builds packages of a module into a directory of the cache. A single one, `.`, becomes a file of the module's name.
+fn build_packages(cache: &Cache, name: &str, packages: &[&str], progress: &Progress) -> Result<PathBuf> {
     let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("go").join(name);
     let flags = linker_flags(name);
     let mut key = Key::default()
@@ -57,16 +75,20 @@ fn build_one(cache: &Cache, name: &str, progress: &Progress) -> Result<PathBuf> 
     for file in sources(&module)? {
         key = key.content(&file)?;
     }
-    let directory = cache.entry(name, &key, |directory| {
+    cache.entry(name, &key, |directory| {
         progress.line(name, "building; the first time this takes minutes");
+        let to = if packages == ["."] {
+            directory.join(name)
+        } else {
+            directory.to_owned()
+        };
         let mut go = program("go", ["build", "-C"]);
         go.arg(&module);
         go.args(["-trimpath", "-buildvcs=false", "-ldflags", &flags, "-o"])
-            .arg(directory.join(name))
-            .arg(".");
+            .arg(to)
+            .args(packages);
         run(go.env("CGO_ENABLED", "0")).map(drop)
-    })?;
-    Ok(directory.join(name))
+    })
 }
 
 /// The files of a module that decide what is built, in a fixed order.
