@@ -90,12 +90,9 @@ impl OutputArgs {
     /// Whether the result may be coloured. Machine formats never are.
     pub fn color_on_stdout(&self) -> bool {
         matches!(self.output, OutputFormat::Text | OutputFormat::Wide)
-            && color_allowed(
-                self.color,
-                self.is_terminal(),
-                cfg!(windows),
-                |name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()),
-            )
+            && color_allowed(self.color, self.is_terminal(), cfg!(windows), |name| {
+                std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+            })
     }
 
     /// Columns that the result may take: what `COLUMNS` says, as POSIX has it, else what the terminal says. Nothing for a

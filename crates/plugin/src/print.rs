@@ -1,6 +1,6 @@
 use std::io::{ErrorKind, Write as _};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use probe::Removal;
 use report::{FailOn, Format, RenderOptions, Report, render};

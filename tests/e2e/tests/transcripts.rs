@@ -64,9 +64,19 @@ fn today(page: &str) -> (String, usize) {
         };
         let fence = lines.next().expect("a block behind the comment");
         assert!(fence.starts_with(FENCE), "{fence}");
-        let command = lines.next().and_then(|line| line.strip_prefix("$ ")).expect("a command");
-        let _ = writeln!(text, "{fence}\n$ {command}\n{}{FENCE}", printed(command, &bundle(name)));
-        assert!(lines.by_ref().any(|line| line == FENCE), "the block of `{command}` ends");
+        let command = lines
+            .next()
+            .and_then(|line| line.strip_prefix("$ "))
+            .expect("a command");
+        let _ = writeln!(
+            text,
+            "{fence}\n$ {command}\n{}{FENCE}",
+            printed(command, &bundle(name))
+        );
+        assert!(
+            lines.by_ref().any(|line| line == FENCE),
+            "the block of `{command}` ends"
+        );
         number += 1;
     }
     (text, number)
