@@ -199,6 +199,7 @@ fn value(program: &Program, line: &Line<'_>, argument: &Arg, typed: &str) -> Ans
         Kind::Clusters => named(names::of_kubeconfig(&connection()).clusters),
         Kind::Users => named(names::of_kubeconfig(&connection()).users),
         Kind::Objects(kinds) => objects(typed, kinds, |of| names::of_cluster(&connection(), program, of)),
+        Kind::Switch => named(["true", "false"].map(str::to_owned).to_vec()),
         Kind::Checks => {
             let ids = (program.checks)();
             let ids = ids

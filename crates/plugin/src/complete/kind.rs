@@ -1,5 +1,7 @@
 //! What the value of an argument names.
 
+use std::any::TypeId;
+
 use clap::{Arg, ValueHint};
 
 /// What a value names, and so where its candidates come from.
@@ -15,6 +17,8 @@ pub(super) enum Kind {
     Objects(&'static [Type]),
     /// Ids of checks.
     Checks,
+    /// True or false.
+    Switch,
     /// Files of this machine: the shell knows them.
     Files,
     /// Directories of this machine.
@@ -117,6 +121,9 @@ const FLOW_DESTINATIONS: &[Type] = &[
 ///
 /// `command` is the name of its command: the same word stands for more in some.
 pub(super) fn of(argument: &Arg, command: &str) -> Option<Kind> {
+    if argument.get_value_parser().type_id() == TypeId::of::<bool>() {
+        return Some(Kind::Switch);
+    }
     let name = argument.get_value_names().and_then(|names| names.first());
     let name = name.map_or("", |name| name.as_str());
     Some(match argument.get_long().unwrap_or_default() {
@@ -165,7 +172,6 @@ const FREE: &[&str] = &[
     "DURATION",
     "PASSWORD",
     "LEVEL",
-    "BOOL",
     "N",
     "MIB",
     "ID",

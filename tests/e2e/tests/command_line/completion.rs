@@ -52,6 +52,7 @@ const CASES: &[(&str, &[&str], u8)] = &[
     ("dnscheck resolve --libc ''", &["glibc", "musl"], 4),
     ("netcheck checks net-mtu-p", &["net-mtu-pmtud"], 4),
     ("netcheck diagnose --check net-mtu-p", &["net-mtu-pmtud"], 4),
+    ("netcheck diagnose --node-access=", &["true", "false"], 4),
     // Names of the kubeconfig.
     (
         "netcheck --context ''",

@@ -8,14 +8,17 @@ use e2e::kubectls;
 use crate::world::{PLUGINS, World};
 
 /// A run that takes longer than this is told to end: it has understood its line.
-const PATIENCE: Duration = Duration::from_secs(4);
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What only prints is waited for.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Every command of a plugin, as it is typed after the plugin's name; the plugin itself is the first.
 fn commands(world: &World, kubectl: &Path, plugin: &str, above: &str) -> Vec<String> {
     let answer = world.run(
         kubectl,
         &format!("kubectl {plugin} __completeNoDesc {above} ''"),
-        PATIENCE,
+        LIMIT,
     );
     let mut found = vec![above.to_owned()];
     let takes_commands = help(world, kubectl, plugin, above).contains("\nCommands:\n");
@@ -31,7 +34,7 @@ fn commands(world: &World, kubectl: &Path, plugin: &str, above: &str) -> Vec<Str
 
 fn help(world: &World, kubectl: &Path, plugin: &str, command: &str) -> String {
     world
-        .run(kubectl, &format!("kubectl {plugin} {command} --help"), PATIENCE)
+        .run(kubectl, &format!("kubectl {plugin} {command} --help"), LIMIT)
         .stdout
 }
 
@@ -120,7 +123,7 @@ fn the_manual_has_a_page_for_every_command() {
     let Some(world) = World::start() else { return };
     for plugin in PLUGINS {
         let written = world
-            .run(&kubectl, &format!("kubectl {plugin} man ../man"), PATIENCE)
+            .run(&kubectl, &format!("kubectl {plugin} man ../man"), LIMIT)
             .stdout;
         let names: Vec<String> = commands(&world, &kubectl, plugin, "")
             .iter()
