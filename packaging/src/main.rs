@@ -103,8 +103,8 @@ fn build(wanted: &Build) -> Result<()> {
         let built = compile(&workspace, &PLUGINS, platform, &wanted.profile)?;
         let seconds = begin.elapsed().as_secs();
         for plugin in PLUGINS {
-            let packed = packer.pack(plugin, platform, &built)?;
-            let [program, archive] = [packed.program, packed.size].map(kilobytes);
+            let done = packer.pack(plugin, platform, &built)?;
+            let [program, archive] = [done.program, done.size].map(kilobytes);
             rows.push(format!(
                 "{plugin:<18} {:<15} {program:>8} {archive:>9} {seconds:>8} s",
                 platform.to_string()
