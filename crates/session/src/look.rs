@@ -132,15 +132,29 @@ impl Look {
     }
 }
 
+/// What is tried from probe pods in the pod network.
+const BY_PROBE_PODS: [Need; 5] = [
+    Need::Mesh,
+    Need::Services,
+    Need::Egress,
+    Need::ControlPlane,
+    Need::Lookups,
+];
+
 /// A bundle may hold more than is asked about. Pairs that nobody judges are not shown: beside a verdict that does not count them they would
 /// belie it.
 fn about(mut observation: Observation, selection: &Selection) -> Observation {
-    let are_judged = CHECKS
-        .iter()
-        .any(|check| selection.has(check.id) && check.needs.contains(&Need::Mesh));
-    if !are_judged {
+    let is_needed = |needs: &[Need]| {
+        CHECKS
+            .iter()
+            .any(|check| selection.has(check.id) && check.needs.iter().any(|need| needs.contains(need)))
+    };
+    if !is_needed(&[Need::Mesh]) {
         observation.mesh = None;
         observation.measured = None;
+    }
+    if !is_needed(&BY_PROBE_PODS) {
+        observation.placement = None;
     }
     observation
 }
@@ -166,6 +180,8 @@ mod tests {
         let of = |concerns: fn(&checks::Check) -> bool| about(observation.clone(), &Selection::of(concerns));
         assert!(observation.mesh.is_some());
         assert_eq!(of(|_| true), observation);
-        assert_eq!(of(|check| check.id == "cni-detect").mesh, None);
+        let detect = of(|check| check.id == "cni-detect");
+        assert_eq!((detect.mesh, detect.placement), (None, None));
+        assert!(of(|check| check.id == "net-svc").placement.is_some());
     }
 }
