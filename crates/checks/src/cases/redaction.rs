@@ -95,26 +95,29 @@ fn has_word(text: &str, word: &str) -> bool {
 }
 
 /// What a report comes to, without names.
-fn essence(
-    report: &Report,
-) -> (
-    Verdict,
-    Vec<(String, Verdict)>,
-    Vec<(String, Severity)>,
-    Vec<String>,
-) {
-    let checks = report
-        .checks()
-        .iter()
-        .map(|check| (check.id.clone(), check.verdict()));
-    let mut findings: Vec<_> = report
-        .findings()
-        .iter()
-        .map(|finding| (finding.id.clone(), finding.severity))
-        .collect();
-    findings.sort();
-    let causes = report.root_causes.iter().map(|cause| cause.id.clone());
-    (report.verdict(), checks.collect(), findings, causes.collect())
+#[derive(Debug, PartialEq, Eq)]
+struct Essence {
+    verdict: Verdict,
+    checks: Vec<(String, Verdict)>,
+    findings: Vec<(String, Severity)>,
+    causes: Vec<String>,
+}
+
+impl Essence {
+    fn of(report: &Report) -> Self {
+        let checks = report.checks().iter();
+        let findings = report.findings().iter();
+        let mut findings: Vec<_> = findings
+            .map(|finding| (finding.id.clone(), finding.severity))
+            .collect();
+        findings.sort();
+        Self {
+            verdict: report.verdict(),
+            checks: checks.map(|check| (check.id.clone(), check.verdict())).collect(),
+            findings,
+            causes: report.root_causes.iter().map(|cause| cause.id.clone()).collect(),
+        }
+    }
 }
 
 #[test]
@@ -126,8 +129,8 @@ fn a_redacted_bundle_is_judged_as_the_original() {
         let again = Observation::from_bundle(&redacted.to_bundle()).expect("it is a bundle");
         let (before, after) = (report(&observation), report(&again));
         assert_eq!(
-            essence(&before),
-            essence(&after),
+            Essence::of(&before),
+            Essence::of(&after),
             "{name}\n{}\n{}",
             text(&before),
             text(&after)

@@ -100,7 +100,7 @@ fn is_host(word: &str) -> bool {
             before.is_empty() || before.ends_with('.')
         }
     };
-    is_domain && are_labels && !word.starts_with("net.") && !NO_HOSTS.iter().any(|ending| is_known(&ending))
+    is_domain && are_labels && !word.starts_with("net.") && !NO_HOSTS.iter().any(is_known)
 }
 
 #[cfg(test)]

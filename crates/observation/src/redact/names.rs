@@ -89,6 +89,8 @@ pub(super) struct Names {
     aliases: BTreeMap<String, String>,
     /// Those of nodes that can be searched for, the longest first.
     nodes: Vec<(String, String)>,
+    /// Those that do not end where a word of letters, digits, dashes and dots does, the longest first.
+    odd: Vec<(String, String)>,
     label_keys: BTreeMap<String, String>,
 }
 
@@ -121,10 +123,15 @@ impl Names {
             .filter_map(|name| Some(((*name).to_owned(), aliases.get(*name)?.clone())))
             .collect();
         nodes.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+        let is_odd = |name: &&String| !name.chars().all(is_inner) && words::is_telling(name);
+        let odd = aliases.keys().filter(is_odd);
+        let mut odd: Vec<_> = odd.map(|name| (name.clone(), aliases[name].clone())).collect();
+        odd.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
         let label_keys = found.label_keys.iter().enumerate();
         Self {
             aliases,
             nodes,
+            odd,
             label_keys: label_keys
                 .map(|(number, key)| (key.clone(), format!("label-{}", number + 1)))
                 .collect(),
@@ -153,9 +160,12 @@ impl Names {
 
     /// A text with all names in it replaced, alone and as parts of domain names.
     pub(super) fn replace_in(&self, text: &str, addresses: &Addresses) -> String {
-        let is_inner = |character: char| character.is_ascii_alphanumeric() || "-.".contains(character);
+        let mut whole = std::borrow::Cow::Borrowed(text);
+        for (name, alias) in self.odd.iter().filter(|(name, _)| text.contains(name.as_str())) {
+            whole = whole.replace(name.as_str(), alias).into();
+        }
         let mut out = String::with_capacity(text.len());
-        let mut rest = text;
+        let mut rest = whole.as_ref();
         while !rest.is_empty() {
             let start = rest.find(is_inner).unwrap_or(rest.len());
             let (before, run) = rest.split_at(start);
@@ -218,14 +228,20 @@ impl Names {
     }
 }
 
+/// Whether a character may stand in a name, as names of the API are.
+fn is_inner(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "-.".contains(character)
+}
+
 /// An address with dashes for dots: `10-244-1-7`, `ip-10-0-1-2`.
 fn dashed(label: &str, addresses: &Addresses) -> Option<String> {
     let parts: Vec<&str> = label.split('-').collect();
     let start = parts.len().checked_sub(4)?;
     let address: std::net::Ipv4Addr = parts[start..].join(".").parse().ok()?;
     let mapped = addresses.map(address.into()).to_string().replace('.', "-");
-    let before: String = parts[..start].iter().map(|part| format!("{part}-")).collect();
-    Some(before + &mapped)
+    let mut whole = parts[..start].to_vec();
+    whole.push(&mapped);
+    Some(whole.join("-"))
 }
 
 #[derive(Default)]

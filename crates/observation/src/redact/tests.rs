@@ -147,7 +147,7 @@ fn one_name_has_one_alias_everywhere_and_parts_of_every_cluster_keep_theirs() {
 fn names_within_texts_are_replaced_and_words_are_not() {
     let names = Names::of(&serde_json::json!({"pods": [
         {"name": "billing", "namespace": "shop", "node": "node1"},
-        {"name": "tcp", "namespace": "node", "node": "node10"},
+        {"name": "tcp", "namespace": "node", "node": "node10", "labels": {"team": "very_own", "kubernetes.io/os": "linux"}},
     ]}));
     let redactor = Redactor {
         names,
@@ -169,6 +169,7 @@ fn names_within_texts_are_replaced_and_words_are_not() {
         ("netcheck-5f3a-node1-twin", "netcheck-5f3a-node-1-twin"),
         ("node1's tcp to this node", "node-1's tcp to this node"),
         ("workshop billings", "workshop billings"),
+        ("team=very_own,", "team=name-2,"),
         ("BILLING", "pod-1"),
         ("", ""),
     ] {

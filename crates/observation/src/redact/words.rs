@@ -39,7 +39,7 @@ pub(super) fn is_of_a_part(name: &str) -> bool {
         let rest = name.strip_prefix(*part);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     };
-    PARTS.iter().any(|part| made_for(&part))
+    PARTS.iter().any(made_for)
 }
 
 /// Words that texts of the kernel, of Kubernetes and of bundles use themselves. A name that is one of them is replaced

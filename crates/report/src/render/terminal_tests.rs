@@ -16,17 +16,13 @@ fn shown(
     let page = render(&mesh(nodes, name, break_it), format, options);
     let lines: Vec<&str> = page.lines().collect();
     let begins = |line: &&str| line.contains("IPv4");
-    let start = lines.iter().position(|line| begins(&line)).expect("a matrix");
+    let start = lines.iter().position(begins).expect("a matrix");
     let ends = |line: &&str| {
         ["✗ node", "x node", "? not seen"]
             .iter()
             .any(|mark| line.starts_with(mark))
     };
-    let end = lines
-        .iter()
-        .skip(start)
-        .position(|line| ends(&line))
-        .expect("its end");
+    let end = lines.iter().skip(start).position(ends).expect("its end");
     lines[start..start + end].join("\n")
 }
 

@@ -191,6 +191,13 @@ fn of_a_hundred_nodes_only_pairs_that_are_not_well_are_listed() {
     assert!(page.len() < 100_000, "{} bytes", page.len());
 }
 
+#[test]
+fn no_control_character_reaches_a_page() {
+    let page = html(&whole(&["a\u{1b}[2J", "b\u{202e}", "c"], "x\u{1b}[31m\u{7}"));
+    let steers = |it: char| (it.is_control() && it != '\n') || it == '\u{202e}';
+    assert!(!page.contains(steers), "{page}");
+}
+
 /// The elements that a page has, by what is in the report and never by what its strings say.
 fn skeleton(page: &str) -> Vec<(String, Vec<String>)> {
     let names = |(name, attributes): (String, Vec<(String, String)>)| {

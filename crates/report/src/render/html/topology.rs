@@ -44,7 +44,7 @@ pub(super) fn section(report: &Report) -> Markup {
         section {
             h2 { "Where" }
             div.scroll role="region" tabindex="0" aria-label="Drawing of nodes and the network between them" {
-                svg.map viewBox={ "0 0 " (WIDTH) " " (places.height() + 18) } role="img" aria-label=(told.join("; ")) {
+                svg.map viewBox={ "0 0 " (WIDTH) " " (places.height() + 18) } role="img" aria-label=(clean(&told.join("; "))) {
                     (bar(places.height(), marks.middle))
                     @for (name, seat) in &seats { (links(*seat, name, &marks)) }
                     @if hidden > 0 { (link(places.seat(drawn.len()).spoke(), false)) }
@@ -121,7 +121,7 @@ impl Places {
         let row = i32::try_from(index / 2).unwrap_or(0);
         let space = (self.height() - self.rows() * ROW) / 2;
         Seat {
-            is_left: index % 2 == 0,
+            is_left: index.is_multiple_of(2),
             y: space + row * ROW + ROW / 2,
         }
     }
