@@ -158,7 +158,7 @@ fn is_enough_and_not_more(tier: &Tier, before: &str) {
     let all = format!("{before}{}\n---\n{}", tier.manifest(), tier.bindings(&bench));
     bench.apply(&all);
     let _applied = Applied(&bench, all);
-    let mut used: BTreeSet<Right> = BTreeSet::new();
+    let mut asked_for: BTreeSet<Right> = BTreeSet::new();
     let mut refused = Vec::new();
     for command in tier.commands {
         let user = tier.user();
@@ -174,7 +174,7 @@ fn is_enough_and_not_more(tier: &Tier, before: &str) {
             if status == 403 && !in_vain {
                 refused.push(format!("{command}: {right}"));
             }
-            used.insert(right);
+            asked_for.insert(right);
         }
     }
     assert_eq!(refused, Vec::<String>::new(), "the manifest is not enough");
@@ -185,7 +185,7 @@ fn is_enough_and_not_more(tier: &Tier, before: &str) {
     ));
     let idle: Vec<String> = granted(&bench, &own.expect("a manifest"))
         .into_iter()
-        .filter(|right| !used.contains(right))
+        .filter(|right| !asked_for.contains(right))
         .map(|right| right.to_string())
         .filter(|right| !tier.on_demand.iter().any(|(known, _)| right.ends_with(known)))
         .collect();

@@ -27,7 +27,7 @@ const V4: Ipv4Addr = Ipv4Addr::new(10, 244, 1, 0);
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(172, 30, 0, 12);
 
 fn v6() -> Ipv6Addr {
-    "fd00:244:1::".parse().unwrap()
+    "fd00:244:1::".parse().expect("an address")
 }
 
 struct Tables {
