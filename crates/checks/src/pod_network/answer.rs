@@ -23,20 +23,28 @@ pub(crate) fn answer(view: &View<'_>, verdict: Verdict, warnings: &str) -> Optio
             Some("nothing wrong was seen of the CNI, but not all could be seen".to_owned())
         }
         Verdict::Unknown => Some(format!("{warnings}; and not all could be seen")),
-        Verdict::Skipped => Some("nothing was looked at".to_owned()),
+        Verdict::Skipped => Some(match names(&scene) {
+            None => "nothing was looked at".to_owned(),
+            Some(names) => format!("there is nothing of what is asked about: the CNI is {names}"),
+        }),
     }
 }
 
-fn healthy(view: &View<'_>, scene: &Cnis<'_>) -> String {
+/// The CNIs that give pods their network, where one is known.
+fn names(scene: &Cnis<'_>) -> Option<String> {
     let names: Vec<String> = scene.primaries().iter().map(ToString::to_string).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let what = match names.as_slice() {
-        [] if scene.is_in_process() => "the CNI of the nodes' own agent".to_owned(),
-        [] => {
+    (!names.is_empty()).then(|| joined(&names))
+}
+
+fn healthy(view: &View<'_>, scene: &Cnis<'_>) -> String {
+    let what = match names(scene) {
+        None if scene.is_in_process() => "the CNI of the nodes' own agent".to_owned(),
+        None => {
             return "no DaemonSet of a CNI that is known is here, and nodes say that their network is ready"
                 .to_owned();
         }
-        names => joined(names),
+        Some(names) => names,
     };
     let read = view
         .observation
@@ -69,6 +77,20 @@ mod tests {
             tool: "test".into(),
         };
         judge_selected(&fixture.observe(), &options, &selection).summary
+    }
+
+    #[test]
+    fn what_the_cni_does_not_have_is_said_to_be_another_s() {
+        let selection = Selection::of(|check| check.id == "cni-bgp");
+        let options = JudgeOptions {
+            command: "bgp".into(),
+            tool: "test".into(),
+        };
+        let report = judge_selected(&Fixture::healthy().observe(), &options, &selection);
+        assert_eq!(
+            report.summary,
+            "there is nothing of what is asked about: the CNI is flannel"
+        );
     }
 
     #[test]
