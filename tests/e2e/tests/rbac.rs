@@ -99,6 +99,7 @@ const IN_NAMESPACE: Tier = Tier {
     commands: &["netcheck pod-to-pod -n network-check"],
     on_demand: &[
         ("get nodes", "a pod hangs"),
+        ("list events", "a pod hangs"),
         ("get pods", "a pod hangs"),
         ("get configmaps", "there is the run of another machine"),
         ("delete pods", "a pod is replaced"),
