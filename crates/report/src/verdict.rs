@@ -46,6 +46,17 @@ impl Verdict {
             (Some(Severity::Note) | None, []) => Self::Pass,
         }
     }
+
+    /// The one word for it, as it is also serialized.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Skipped => "skipped",
+            Self::Pass => "pass",
+            Self::Warn => "warn",
+            Self::Unknown => "unknown",
+            Self::Fail => "fail",
+        }
+    }
 }
 
 #[cfg(test)]

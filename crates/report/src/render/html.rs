@@ -9,6 +9,7 @@ mod topology;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::page::{follows, is_placed, tells};
+use super::pen::mark;
 use super::sanitize::sanitize;
 use crate::{Finding, NoteKind, Report, Severity, Verdict};
 
@@ -53,6 +54,18 @@ fn clean(text: &str) -> String {
     sanitize(text)
 }
 
+/// A table that scrolls by itself where it is wider than the page.
+fn scrolled(label: &str, columns: &[impl AsRef<str>], rows: &Markup) -> Markup {
+    html! {
+        div.scroll role="region" tabindex="0" aria-label=(clean(label)) {
+            table {
+                thead { tr { @for name in columns { th scope="col" { (clean(name.as_ref())) } } } }
+                tbody { (rows) }
+            }
+        }
+    }
+}
+
 /// The answer in a word or two.
 fn word(verdict: Verdict) -> &'static str {
     match verdict {
@@ -65,26 +78,6 @@ fn word(verdict: Verdict) -> &'static str {
 }
 
 /// A verdict as the name of its class.
-fn class(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Skipped => "skipped",
-        Verdict::Pass => "pass",
-        Verdict::Warn => "warn",
-        Verdict::Unknown => "unknown",
-        Verdict::Fail => "fail",
-    }
-}
-
-fn mark(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Skipped => "·",
-        Verdict::Pass => "✓",
-        Verdict::Warn => "!",
-        Verdict::Unknown => "?",
-        Verdict::Fail => "✗",
-    }
-}
-
 fn head(report: &Report) -> Markup {
     let plugin = report.tool.split(' ').next().unwrap_or_default();
     let plugin = plugin.replacen("kubectl-", "kubectl ", 1);
@@ -136,7 +129,7 @@ fn content(report: &Report) -> Markup {
     let leads = usize::from(causes.is_empty() && verdict == Verdict::Fail);
     let (lead, others) = findings.split_at(leads.min(findings.len()));
     html! {
-        section class={ "verdict " (class(verdict)) } {
+        section class={ "verdict " (verdict.word()) } {
             p.word { span aria-hidden="true" { (mark(verdict)) " " } (word(verdict)) }
             h1 { (clean(&report.summary)) }
         }

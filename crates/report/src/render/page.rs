@@ -11,7 +11,6 @@ use super::tables::{write_table, write_tables};
 use super::tried::write_tried;
 use crate::{
     FamilyMatrix, Finding, Matrix, MatrixCell, Note, NoteKind, Protocol, Report, RootCause, Severity, Stats,
-    Verdict,
 };
 
 pub(super) fn page(report: &Report, options: &RenderOptions, wide: bool) -> String {
@@ -328,32 +327,17 @@ fn write_pods(out: &mut String, pen: Pen, report: &Report, header: bool) {
 
 fn write_checks(out: &mut String, pen: Pen, report: &Report, header: bool) {
     let rows = report.checks().iter().map(|check| {
-        let verdict = match check.verdict() {
-            Verdict::Skipped => "skipped",
-            Verdict::Pass => "pass",
-            Verdict::Warn => "warn",
-            Verdict::Unknown => "unknown",
-            Verdict::Fail => "fail",
-        };
-        vec![check.id.clone(), verdict.to_owned(), check.claim.clone()]
+        vec![
+            check.id.clone(),
+            check.verdict().word().to_owned(),
+            check.claim.clone(),
+        ]
     });
     write_table(out, pen, &["CHECK", "VERDICT", "CLAIM"], rows.collect(), header);
 }
 
 fn write_stats(out: &mut String, pen: Pen, stats: &Stats) {
-    let mut parts: Vec<String> = Vec::new();
-    parts.extend(stats.probes.map(|probes| format!("{probes} probes")));
-    parts.extend(stats.api_calls.map(|calls| format!("{calls} API calls")));
-    parts.extend(
-        stats
-            .bytes_received
-            .map(|bytes| format!("{} received", rough_size(bytes))),
-    );
-    parts.extend(
-        stats
-            .bytes_sent
-            .map(|bytes| format!("{} sent", rough_size(bytes))),
-    );
+    let mut parts = effort(stats);
     parts.extend(
         stats
             .phases
@@ -373,7 +357,20 @@ fn write_stats(out: &mut String, pen: Pen, stats: &Stats) {
     );
 }
 
-pub(super) fn rough_size(bytes: u64) -> String {
+/// What the run asked for and moved, as far as it was measured.
+pub(super) fn effort(stats: &Stats) -> Vec<String> {
+    let counted = [(stats.probes, "probes"), (stats.api_calls, "API calls")];
+    let moved = [(stats.bytes_received, "received"), (stats.bytes_sent, "sent")];
+    let counted = counted
+        .into_iter()
+        .filter_map(|(count, of)| Some(format!("{} {of}", count?)));
+    let moved = moved
+        .into_iter()
+        .filter_map(|(bytes, how)| Some(format!("{} {how}", rough_size(bytes?))));
+    counted.chain(moved).collect()
+}
+
+fn rough_size(bytes: u64) -> String {
     match bytes {
         0..1024 => format!("{bytes} B"),
         1024..1_048_576 => format!("{} KiB", figure(bytes, 1024)),

@@ -57,6 +57,17 @@ impl Tone {
     }
 }
 
+/// The sign that stands for a verdict where Unicode can be shown.
+pub(super) fn mark(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "✓",
+        Verdict::Fail => "✗",
+        Verdict::Skipped => "·",
+        Verdict::Warn => "!",
+        Verdict::Unknown => "?",
+    }
+}
+
 /// Writes for one kind of terminal. Everything that is printed goes through [`Pen::clean`] once, before it is
 /// measured, and through [`Pen::paint`] after that.
 #[derive(Clone, Copy, Debug)]
@@ -120,17 +131,15 @@ impl Pen {
 
     /// What stands before the answer.
     pub(super) fn verdict_mark(self, verdict: Verdict) -> &'static str {
-        match (verdict, self.unicode) {
-            (Verdict::Pass, true) => "✓",
-            (Verdict::Fail, true) => "✗",
-            (Verdict::Skipped, true) => "·",
-            (Verdict::Warn, true) => "!",
-            (Verdict::Unknown, true) => "?",
-            (Verdict::Pass, false) => "ok:",
-            (Verdict::Fail, false) => "FAIL:",
-            (Verdict::Skipped, false) => "skipped:",
-            (Verdict::Warn, false) => "warning:",
-            (Verdict::Unknown, false) => "unknown:",
+        if self.unicode {
+            return mark(verdict);
+        }
+        match verdict {
+            Verdict::Pass => "ok:",
+            Verdict::Fail => "FAIL:",
+            Verdict::Skipped => "skipped:",
+            Verdict::Warn => "warning:",
+            Verdict::Unknown => "unknown:",
         }
     }
 

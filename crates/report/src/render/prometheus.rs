@@ -58,11 +58,11 @@ const PHASES: Metric = Metric::new(
 fn write_answer(out: &mut Exposition, report: &Report) {
     for verdict in VERDICTS {
         let is_it = u64::from(report.verdict() == verdict);
-        out.sample(&VERDICT, &[("verdict", word(verdict))], is_it);
+        out.sample(&VERDICT, &[("verdict", verdict.word())], is_it);
     }
     for verdict in VERDICTS {
         let checks = report.checks().iter().filter(|check| check.verdict() == verdict);
-        out.sample(&CHECKS, &[("verdict", word(verdict))], count(checks));
+        out.sample(&CHECKS, &[("verdict", verdict.word())], count(checks));
     }
     out.sample(&GAPS, &[], count(report.gaps()));
 }
@@ -182,16 +182,6 @@ const VERDICTS: [Verdict; 5] = [
     Verdict::Fail,
     Verdict::Skipped,
 ];
-
-fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Skipped => "skipped",
-        Verdict::Pass => "pass",
-        Verdict::Warn => "warn",
-        Verdict::Unknown => "unknown",
-        Verdict::Fail => "fail",
-    }
-}
 
 fn count<T>(items: impl IntoIterator<Item = T>) -> u64 {
     u64::try_from(items.into_iter().count()).unwrap_or(u64::MAX)

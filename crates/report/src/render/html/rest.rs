@@ -3,11 +3,11 @@
 use maud::{Markup, html};
 
 use super::super::grid::figure;
-use super::super::page::{rough_size, skipped_checks};
-use super::super::pen::Tone;
+use super::super::page::{effort, skipped_checks};
+use super::super::pen::{Tone, mark};
 use super::super::tried::one;
 use super::cards::advice;
-use super::{class, clean, mark};
+use super::{clean, scrolled};
 use crate::{CellState, NoteKind, Report, Table, Tried, TriedFrom, Verdict};
 
 /// So many rows of a table are shown.
@@ -40,18 +40,11 @@ pub(super) fn tried(tried: &[Tried]) -> Markup {
 
 fn tried_table(rows: &[&Tried]) -> Markup {
     html! {
-        div.scroll role="region" tabindex="0" aria-label="What was tried" {
-            table {
-                thead {
-                    tr {
-                        @for name in ["About", "Way in", "Address", "Right is", "From each place"] {
-                            th scope="col" { (name) }
-                        }
-                    }
-                }
-                tbody { @for row in rows.iter().take(MOST_ROWS) { (tried_row(row)) } }
-            }
-        }
+        (scrolled(
+            "What was tried",
+            &["About", "Way in", "Address", "Right is", "From each place"],
+            &html! { @for row in rows.iter().take(MOST_ROWS) { (tried_row(row)) } },
+        ))
         (cut(rows.len()))
     }
 }
@@ -95,16 +88,15 @@ pub(super) fn tables(tables: &[Table]) -> Markup {
         @for table in tables.iter().filter(|table| !table.rows.is_empty()) {
             section {
                 h2 { (clean(&table.title)) }
-                div.scroll role="region" tabindex="0" aria-label=(clean(&table.title)) {
-                    table {
-                        thead { tr { @for name in &table.columns { th scope="col" { (clean(name)) } } } }
-                        tbody {
-                            @for row in table.rows.iter().take(MOST_ROWS) {
-                                tr { @for cell in row { td { (clean(cell.as_deref().unwrap_or("?"))) } } }
-                            }
+                (scrolled(
+                    &table.title,
+                    &table.columns,
+                    &html! {
+                        @for row in table.rows.iter().take(MOST_ROWS) {
+                            tr { @for cell in row { td { (clean(cell.as_deref().unwrap_or("?"))) } } }
                         }
-                    }
-                }
+                    },
+                ))
                 (cut(table.rows.len()))
             }
         }
@@ -206,8 +198,8 @@ pub(super) fn checks(report: &Report) -> Markup {
                             @for check in report.checks() {
                                 tr {
                                     th scope="row" { code { (clean(&check.id)) } }
-                                    td class=(class(check.verdict())) {
-                                        (mark(check.verdict())) " " (class(check.verdict()))
+                                    td class=(check.verdict().word()) {
+                                        (mark(check.verdict())) " " (check.verdict().word())
                                     }
                                     td { (clean(&check.claim)) }
                                 }
@@ -227,28 +219,21 @@ pub(super) fn pods(report: &Report) -> Markup {
                 h2 { "Probe pods" }
                 details {
                     summary { (report.probe_pods.len()) " ran" }
-                    div.scroll role="region" tabindex="0" aria-label="Probe pods" {
-                        table {
-                            thead {
+                    (scrolled(
+                        "Probe pods",
+                        &["Node", "Pod", "Addresses", "Ready after", "Image"],
+                        &html! {
+                            @for pod in &report.probe_pods {
                                 tr {
-                                    @for name in ["Node", "Pod", "Addresses", "Ready after", "Image"] {
-                                        th scope="col" { (name) }
-                                    }
+                                    th scope="row" { (clean(&pod.node)) }
+                                    td { (clean(&pod.pod)) }
+                                    td { (clean(&pod.ips.join(", "))) }
+                                    td { (pod.ready_after_ms.map_or_else(|| "-".to_owned(), |ms| format!("{} s", figure(ms, 1000)))) }
+                                    td { (clean(&pod.image)) }
                                 }
                             }
-                            tbody {
-                                @for pod in &report.probe_pods {
-                                    tr {
-                                        th scope="row" { (clean(&pod.node)) }
-                                        td { (clean(&pod.pod)) }
-                                        td { (clean(&pod.ips.join(", "))) }
-                                        td { (pod.ready_after_ms.map_or_else(|| "-".to_owned(), |ms| format!("{} s", figure(ms, 1000)))) }
-                                        td { (clean(&pod.image)) }
-                                    }
-                                }
-                            }
-                        }
-                    }
+                        },
+                    ))
                 }
             }
         }
@@ -258,19 +243,7 @@ pub(super) fn pods(report: &Report) -> Markup {
 /// What the run cost, and which program says all this.
 pub(super) fn cost(report: &Report) -> Markup {
     let stats = &report.stats;
-    let mut parts: Vec<String> = Vec::new();
-    parts.extend(stats.probes.map(|probes| format!("{probes} probes")));
-    parts.extend(stats.api_calls.map(|calls| format!("{calls} API calls")));
-    parts.extend(
-        stats
-            .bytes_received
-            .map(|bytes| format!("{} received", rough_size(bytes))),
-    );
-    parts.extend(
-        stats
-            .bytes_sent
-            .map(|bytes| format!("{} sent", rough_size(bytes))),
-    );
+    let parts = effort(stats);
     let phases: Vec<String> = stats
         .phases
         .iter()
