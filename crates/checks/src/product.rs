@@ -1,6 +1,6 @@
 //! What checks of one CNI's product have in common.
 
-use observation::{Cni, CniAgent, Node, PodAddresses};
+use observation::{Cni, CniAgent, Ended, Node, PodAddresses};
 use report::{Evidence, Finding, Gap, GapReason, Observed, Severity, Subject};
 
 use crate::check::Judgement;
@@ -191,7 +191,7 @@ pub(crate) fn of_node_agent(check: &str, agent: &CniAgent, summary: String, why:
     if let Some(node) = &agent.node {
         finding.subject = Subject::node(node);
     }
-    let ended = agent.ended.as_ref().is_some_and(|ended| ended.exit_code != 0);
+    let ended = agent.ended.as_ref().is_some_and(Ended::is_failure);
     if agent.phase == "Running" && agent.waiting.is_none() && !ended {
         finding.explains.push("cni-ds-ready".to_owned());
     }

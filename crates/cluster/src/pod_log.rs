@@ -44,11 +44,9 @@ impl Cluster {
         let path = format!(
             "/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}&{which}&tailLines={LINES}&limitBytes={BYTES}"
         );
-        let gap = |error: &kube::Error| {
-            let before = if previous { " before its last start" } else { "" };
-            let what = format!("the log of pod/{pod} -n {namespace}{before}");
-            self.gap(what, error, "get", "pods/log", Some(namespace))
-        };
+        let before = if previous { " before its last start" } else { "" };
+        let what = format!("the log of pod/{pod} -n {namespace}{before}");
+        let gap = |error: &kube::Error| self.gap(what.clone(), error, "get", "pods/log", Some(namespace));
         let request = match Request::get(path).body(Vec::new()) {
             Ok(request) => request,
             Err(error) => return Observed::Unseen(gap(&kube::Error::HttpError(error))),
@@ -56,10 +54,7 @@ impl Cluster {
         let client = self.client();
         let read = tokio::time::timeout(LIMIT, client.request_text(request));
         match read.await {
-            Err(_elapsed) => {
-                let what = format!("the log of pod/{pod} -n {namespace}");
-                Observed::Unseen(late(what, LIMIT))
-            }
+            Err(_elapsed) => Observed::Unseen(late(what, LIMIT)),
             Ok(Ok(text)) => {
                 let lines: Vec<String> = text
                     .lines()

@@ -102,6 +102,13 @@ pub struct Ended {
     pub at: Option<String>,
 }
 
+impl Ended {
+    /// Whether it ended with another exit status than 0, which says that all went well.
+    pub fn is_failure(&self) -> bool {
+        self.exit_code != 0
+    }
+}
+
 /// The end of a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -71,12 +71,6 @@ impl Answer {
 
 /// The answer, where the program was asked for one: by the first word, or by the name that it was started under.
 pub(crate) fn asked(program: &Program, command: &Command, args: &[OsString]) -> Option<String> {
-    let text = |words: &[OsString]| -> Vec<String> {
-        words
-            .iter()
-            .map(|word| word.to_string_lossy().into_owned())
-            .collect()
-    };
     let called = args.first().and_then(|path| Path::new(path).file_stem());
     let (words, described) = match args.get(1).and_then(|word| word.to_str()) {
         _ if called.is_some_and(|name| name.to_string_lossy().starts_with("kubectl_complete-")) => {
@@ -91,23 +85,28 @@ pub(crate) fn asked(program: &Program, command: &Command, args: &[OsString]) -> 
     Some(answer(program, &line::read(&command, &words)).text(described))
 }
 
-/// The command that these words name, of a command that is built.
-pub(crate) fn innermost<'a>(root: &'a Command, words: &[OsString]) -> &'a Command {
-    let words: Vec<String> = words
+fn text(words: &[OsString]) -> Vec<String> {
+    words
         .iter()
         .map(|word| word.to_string_lossy().into_owned())
-        .collect();
-    line::read(root, &[words.as_slice(), &[String::new()]].concat()).command
+        .collect()
+}
+
+/// These words as a line that is written to its end: what is being typed is a word after them.
+fn finished<'a>(root: &'a Command, words: &[OsString]) -> Line<'a> {
+    let mut words = text(words);
+    words.push(String::new());
+    line::read(root, &words)
+}
+
+/// The command that these words name, of a command that is built.
+pub(crate) fn innermost<'a>(root: &'a Command, words: &[OsString]) -> &'a Command {
+    finished(root, words).command
 }
 
 /// The values that these words give to a flag, in their order.
 pub(crate) fn values(root: &Command, words: &[OsString], flag: &str) -> Vec<String> {
-    let words: Vec<String> = words
-        .iter()
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
-    let line = line::read(root, &[words.as_slice(), &[String::new()]].concat());
-    let given = line
+    let given = finished(root, words)
         .flags
         .into_iter()
         .filter(|(known, _)| known.get_long() == Some(flag));

@@ -33,7 +33,7 @@ fn finding(scene: &Scene<'_>, pod: &DnsPod) -> Option<Finding> {
         .filter(|waiting| ["CrashLoopBackOff", "RunContainerError"].contains(&waiting.reason.as_str()));
     let ended = pod.ended.as_ref();
     let recently = ended
-        .filter(|ended| ended.exit_code != 0)
+        .filter(|ended| ended.is_failure())
         .and_then(|ended| scene.ago(ended.at.as_deref()))
         .is_some_and(|ago| ago < RECENT_SECONDS);
     if waits.is_none() && !(recently && pod.restarts > 0) {

@@ -1,4 +1,4 @@
-use observation::{CniContainer, CniController, CniPod, CniProduct, LogTail, Node};
+use observation::{CniContainer, CniController, CniPod, CniProduct, Ended, LogTail, Node};
 use report::{Evidence, Finding, Observed, Severity, Subject};
 
 use super::{Cnis, NO_NETWORK, count, gap, ids, over, part};
@@ -101,32 +101,26 @@ fn state(scene: &Cnis<'_>, node: &Node, pod: &CniPod) -> State {
             "its kubelet does not report, so that what the API says of the pod may be old".to_owned(),
         );
     }
-    let ends = |it: &&CniContainer| {
-        let ended = it.ended.as_ref().filter(|ended| ended.exit_code != 0);
-        let ago = ended.and_then(|ended| scene.ago(ended.at.as_deref()));
-        !it.init && it.restarts >= 2 && ago.is_some_and(|ago| ago < AGAIN)
-    };
-    let ending = pod.containers.iter().find(ends);
+    let ending = pod.containers.iter().find_map(|it| ending(scene, it));
     if pod.ready {
-        let Some(container) = ending else {
+        let Some((container, ended, ago)) = ending else {
             return State::Well;
         };
-        let ended = container.ended.as_ref();
-        let ago = ended.and_then(|ended| scene.ago(ended.at.as_deref()));
-        if let Some(ago) = ago.filter(|ago| *ago >= UP) {
+        if ago >= UP {
             return State::UpAgain(format!(
                 "container {} ended {} ago, with exit status {}, {} so far",
                 container.name,
                 words(ago),
-                ended.map_or(0, |ended| ended.exit_code),
+                ended.exit_code,
                 count(container.restarts as usize, "restart")
             ));
         }
     }
     let waits = |it: &CniContainer| Some((it.name.clone(), it.waiting.clone()?));
     let waiting = pod.containers.iter().find_map(waits);
-    let failed = |it: &&CniContainer| it.ended.as_ref().is_some_and(|ended| ended.exit_code != 0);
-    let failed = ending.or_else(|| pod.containers.iter().find(failed));
+    let failed = ending
+        .map(|(container, ended, _)| (container, ended))
+        .or_else(|| pod.containers.iter().find_map(|it| Some((it, failure(it)?))));
     let is_new = scene
         .ago(pod.created.as_deref())
         .is_some_and(|age| age < STARTING);
@@ -137,10 +131,10 @@ fn state(scene: &Cnis<'_>, node: &Node, pod: &CniPod) -> State {
         ));
     }
     State::Broken(match (waiting, failed, &pod.refused) {
-        (_, Some(container), _) => format!(
+        (_, Some((container, ended)), _) => format!(
             "container {} keeps ending, with exit status {}, {} so far",
             container.name,
-            container.ended.as_ref().map_or(0, |ended| ended.exit_code),
+            ended.exit_code,
             count(container.restarts as usize, "restart")
         ),
         (Some((name, waiting)), None, _) => {
@@ -149,6 +143,18 @@ fn state(scene: &Cnis<'_>, node: &Node, pod: &CniPod) -> State {
         (None, None, Some(refused)) => format!("its pod is not started: {}", refused.reason),
         (None, None, None) => "its pod is not ready".to_owned(),
     })
+}
+
+/// How a container ended last, where it failed.
+fn failure(container: &CniContainer) -> Option<&Ended> {
+    container.ended.as_ref().filter(|ended| ended.is_failure())
+}
+
+/// A container that has failed again and again, and the last time lately: how, and how many seconds ago.
+fn ending<'a>(scene: &Cnis<'_>, container: &'a CniContainer) -> Option<(&'a CniContainer, &'a Ended, i64)> {
+    let ended = failure(container)?;
+    let ago = scene.ago(ended.at.as_deref())?;
+    (!container.init && container.restarts >= 2 && ago < AGAIN).then_some((container, ended, ago))
 }
 
 fn finding(subject: Subject, summary: &str, pod: &CniPod) -> Finding {
@@ -197,8 +203,7 @@ fn finding(subject: Subject, summary: &str, pod: &CniPod) -> Finding {
 
 /// Whether the pod runs, and nothing but its readiness probe has anything against it. Then the product's own check says why.
 fn is_only_unready(pod: &CniPod) -> bool {
-    let has_failed = |it: &CniContainer| it.ended.as_ref().is_some_and(|ended| ended.exit_code != 0);
-    let is_away = |it: &CniContainer| it.waiting.is_some() || has_failed(it);
+    let is_away = |it: &CniContainer| it.waiting.is_some() || failure(it).is_some();
     pod.refused.is_none() && !pod.containers.iter().any(is_away)
 }
 
@@ -210,11 +215,10 @@ fn last(pod: &CniPod) -> Option<(&str, &str)> {
             .is_some_and(|log| !log.lines.is_empty())
     };
     let of = |it: &'_ CniContainer| -> Option<usize> { (said(&it.previous) || said(&it.log)).then_some(0) };
-    let failed = |it: &&CniContainer| it.ended.as_ref().is_some_and(|ended| ended.exit_code != 0);
     let mut order = pod
         .containers
         .iter()
-        .filter(failed)
+        .filter(|it| failure(it).is_some())
         .chain(pod.containers.iter().filter(|it| !it.init));
     let container = order.find(|it| of(it).is_some())?;
     let logs = [&container.previous, &container.log];
@@ -291,7 +295,7 @@ fn missing(scene: &Cnis<'_>, node: &Node, judgement: &mut Judgement) {
 
 #[cfg(test)]
 mod tests {
-    use observation::{Ended, Waiting};
+    use observation::Waiting;
 
     use super::super::fixture::{Fixture, NOW, container, no, seen};
     use super::*;

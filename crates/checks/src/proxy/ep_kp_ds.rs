@@ -161,7 +161,7 @@ fn of_pod(proxies: &Proxies<'_>, proxy: &Proxy<'_>, pod: &ProxyPod, judgement: &
         return;
     }
     let read_at = proxies.facts.read_at.as_str();
-    let ended = pod.ended.as_ref().filter(|ended| ended.exit_code != 0);
+    let ended = pod.ended.as_ref().filter(|ended| ended.is_failure());
     let ended_ago = ended.and_then(|ended| seconds(ended.at.as_deref(), read_at));
     let keeps_ending = pod.restarts >= 2 && ended_ago.is_some_and(|ago| ago < AGAIN);
     let waits_long = pod

@@ -79,6 +79,16 @@ const fn alike(
     }
 }
 
+/// The same words behind kubectl's command and behind ours.
+const fn same(
+    area: &'static str,
+    what: &'static str,
+    (theirs, ours): (&'static str, &'static str),
+    words: &'static [&'static str],
+) -> Case {
+    alike(area, what, (theirs, words), (ours, words))
+}
+
 impl Case {
     const fn but(mut self, why: &'static str) -> Self {
         self.on_purpose = Some(why);

@@ -1,43 +1,27 @@
 //! Words: flags, names, and what cannot be understood.
 
-use super::{Case, alike, lines, said};
+use super::{Case, alike, lines, said, same};
 
 /// Pods of shop, and the Services of shop that have a problem.
 const PODS: &str = "kubectl get pods -o name {}";
 const SCAN: &str = "kubectl epcheck scan -o name {}";
 
 pub(super) const FLAGS: &[Case] = &[
-    alike(
+    same(
         "Flags",
         "spellings of a namespace; the last of several wins",
-        (
-            PODS,
-            &[
-                "-n shop",
-                "-nshop",
-                "-n=shop",
-                "--namespace shop",
-                "--namespace=shop",
-                "-n evil -n shop",
-                "--context shopping",
-                "--context=shopping --namespace=",
-                "--context main --context shopping",
-            ],
-        ),
-        (
-            SCAN,
-            &[
-                "-n shop",
-                "-nshop",
-                "-n=shop",
-                "--namespace shop",
-                "--namespace=shop",
-                "-n evil -n shop",
-                "--context shopping",
-                "--context=shopping --namespace=",
-                "--context main --context shopping",
-            ],
-        ),
+        (PODS, SCAN),
+        &[
+            "-n shop",
+            "-nshop",
+            "-n=shop",
+            "--namespace shop",
+            "--namespace=shop",
+            "-n evil -n shop",
+            "--context shopping",
+            "--context=shopping --namespace=",
+            "--context main --context shopping",
+        ],
     ),
     alike(
         "Flags",
@@ -60,157 +44,81 @@ pub(super) const FLAGS: &[Case] = &[
             ],
         ),
     ),
-    alike(
+    same(
         "Flags",
         "all namespaces beat one",
-        (
-            PODS,
-            &[
-                "-A",
-                "-A=true",
-                "-A=1",
-                "-A=T",
-                "--all-namespaces",
-                "--all_namespaces",
-                "-A -n shop",
-                "-n shop -A",
-                "-A=false -A",
-            ],
-        ),
-        (
-            SCAN,
-            &[
-                "-A",
-                "-A=true",
-                "-A=1",
-                "-A=T",
-                "--all-namespaces",
-                "--all_namespaces",
-                "-A -n shop",
-                "-n shop -A",
-                "-A=false -A",
-            ],
-        ),
+        (PODS, SCAN),
+        &[
+            "-A",
+            "-A=true",
+            "-A=1",
+            "-A=T",
+            "--all-namespaces",
+            "--all_namespaces",
+            "-A -n shop",
+            "-n shop -A",
+            "-A=false -A",
+        ],
     ),
-    alike(
+    same(
         "Flags",
         "a switch that is turned off",
-        (
-            PODS,
-            &[
-                "-n shop",
-                "-n shop -A=false",
-                "-n shop --all-namespaces=0",
-                "-n shop -A -A=F",
-            ],
-        ),
-        (
-            SCAN,
-            &[
-                "-n shop",
-                "-n shop -A=false",
-                "-n shop --all-namespaces=0",
-                "-n shop -A -A=F",
-            ],
-        ),
+        (PODS, SCAN),
+        &[
+            "-n shop",
+            "-n shop -A=false",
+            "-n shop --all-namespaces=0",
+            "-n shop -A -A=F",
+        ],
     ),
-    alike(
+    same(
         "Flags",
         "an empty value is a flag that was not given",
-        (
-            PODS,
-            &[
-                "-n shop",
-                "-n shop --context ''",
-                "-n shop --context=",
-                "-n shop --user= --cluster=",
-                "-n shop --request-timeout=0",
-                "-n shop -l ''",
-            ],
-        ),
-        (
-            SCAN,
-            &[
-                "-n shop",
-                "-n shop --context ''",
-                "-n shop --context=",
-                "-n shop --user= --cluster=",
-                "-n shop --request-timeout=0",
-                "-n shop -l ''",
-            ],
-        ),
+        (PODS, SCAN),
+        &[
+            "-n shop",
+            "-n shop --context ''",
+            "-n shop --context=",
+            "-n shop --user= --cluster=",
+            "-n shop --request-timeout=0",
+            "-n shop -l ''",
+        ],
     ),
-    alike(
+    same(
         "Flags",
         "`_` in a flag's name is `-`",
-        (
-            PODS,
-            &[
-                "-n shop --request-timeout=5s",
-                "-n shop --request_timeout=5s",
-                "-n shop --request_timeout 5",
-            ],
-        ),
-        (
-            SCAN,
-            &[
-                "-n shop --request-timeout=5s",
-                "-n shop --request_timeout=5s",
-                "-n shop --request_timeout 5",
-            ],
-        ),
+        (PODS, SCAN),
+        &[
+            "-n shop --request-timeout=5s",
+            "-n shop --request_timeout=5s",
+            "-n shop --request_timeout 5",
+        ],
     ),
-    alike(
+    same(
         "Flags",
         "names of formats in capitals; the last format wins",
-        (
-            "kubectl get pods -n shop {}",
-            &[
-                "-o name",
-                "-oname",
-                "-o=name",
-                "--output name",
-                "-o NAME",
-                "-o json -o name",
-            ],
-        ),
-        (
-            "kubectl epcheck scan -n shop {}",
-            &[
-                "-o name",
-                "-oname",
-                "-o=name",
-                "--output name",
-                "-o NAME",
-                "-o json -o name",
-            ],
-        ),
+        ("kubectl get pods -n shop {}", "kubectl epcheck scan -n shop {}"),
+        &[
+            "-o name",
+            "-oname",
+            "-o=name",
+            "--output name",
+            "-o NAME",
+            "-o json -o name",
+        ],
     ),
-    alike(
+    same(
         "Flags",
         "a log level is a number, in every spelling",
-        (
-            PODS,
-            &[
-                "-n shop",
-                "-n shop -v=0",
-                "-n shop -v 0",
-                "-n shop -v0",
-                "-n shop --v=0",
-                "-n shop --v 1",
-            ],
-        ),
-        (
-            SCAN,
-            &[
-                "-n shop",
-                "-n shop -v=0",
-                "-n shop -v 0",
-                "-n shop -v0",
-                "-n shop --v=0",
-                "-n shop --v 1",
-            ],
-        ),
+        (PODS, SCAN),
+        &[
+            "-n shop",
+            "-n shop -v=0",
+            "-n shop -v 0",
+            "-n shop -v0",
+            "-n shop --v=0",
+            "-n shop --v 1",
+        ],
     ),
 ];
 
