@@ -91,6 +91,7 @@ pub fn compile(
     };
     command
         .current_dir(&workspace.root)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags(&workspace.root))
         .args(["--locked", "--profile", profile, "--target", platform.triple()])
         .arg("--target-dir")
         .arg(&workspace.target)
@@ -98,6 +99,27 @@ pub fn compile(
     let status = command.status().context("start cargo")?;
     ensure!(status.success(), "the plugins do not build for {platform}");
     Ok(workspace.target.join(platform.triple()).join(profile))
+}
+
+/// What rustc is told besides what the environment tells it: programs name no directory of whoever built them, and are the same wherever
+/// they were built. In cargo's encoding, which allows for blanks.
+fn flags(root: &Path) -> String {
+    let given = std::env::var("CARGO_ENCODED_RUSTFLAGS").ok().or_else(|| {
+        let flags = std::env::var("RUSTFLAGS").ok()?;
+        Some(flags.split_whitespace().collect::<Vec<_>>().join("\x1f"))
+    });
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let remapped = [(home, "/cargo"), (Some(root.to_owned()), "/build")];
+    let remapped = remapped
+        .into_iter()
+        .filter_map(|(from, to)| Some(format!("--remap-path-prefix={}={to}", from?.display())));
+    given
+        .into_iter()
+        .filter(|flags| !flags.is_empty())
+        .chain(remapped)
+        .collect::<Vec<_>>()
+        .join("\x1f")
 }
 
 /// Installs Rust's standard library for a target. Where there is no rustup, cargo says what it lacks.

@@ -1,5 +1,8 @@
 //! `kubectl epcheck`: Services by the API, by trying, and by the rules of nodes, on a cluster where one thing is wrong.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
 use e2e::{Bench, User};
 use serde_json::{Value, json};
 
@@ -98,18 +101,53 @@ fn on_node1(bench: &Bench, script: &str) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-/// Lets node1 send a part of the connections to the Service to an address that nobody has, until its pods are replaced.
-fn mislead(bench: &Bench) {
-    // kube-proxy may still be about to write the last of the three.
-    std::thread::sleep(std::time::Duration::from_secs(3));
-    // By way of the Service's own chain: those of endpoints that are gone stay for a while.
-    let chain = on_node1(
+/// The chains of node1 for the endpoints of the Service, each with where it leads. By way of the Service's own chain: those of endpoints
+/// that are gone stay for a while.
+fn endpoint_chains(bench: &Bench) -> BTreeMap<String, String> {
+    let listed = on_node1(
         bench,
         r#"rules=$(iptables-save -t nat)
         service=$(echo "$rules" | grep -- '-A KUBE-SERVICES' | grep epcheck-e2e/web | grep -o 'KUBE-SVC-[A-Z0-9]*')
-        echo "$rules" | grep -- "-A $service " | grep -o 'KUBE-SEP-[A-Z0-9]*' | head -n 1"#,
+        for chain in $(echo "$rules" | grep -- "-A $service " | grep -o 'KUBE-SEP-[A-Z0-9]*'); do
+            echo "$chain $(echo "$rules" | grep -- "-A $chain .*--to-destination" | grep -o '[^ ]*$')"
+        done"#,
     );
-    assert!(chain.starts_with("KUBE-SEP-"), "{chain}");
+    let chains = listed.lines().filter_map(|line| line.split_once(' '));
+    chains
+        .map(|(chain, address)| (chain.to_owned(), address.to_owned()))
+        .collect()
+}
+
+/// Waits until node1 leads to the pods that are ready and to nobody else: a kube-proxy that still has something to write would write over
+/// what is changed here. Returns the chain of one of them.
+fn led_to_the_ready(bench: &Bench) -> String {
+    let slices = [
+        "get",
+        "endpointslices",
+        "-n",
+        "epcheck-e2e",
+        "-o",
+        "jsonpath={.items[*].endpoints[?(@.conditions.ready==true)].addresses[0]}",
+    ];
+    let begin = Instant::now();
+    loop {
+        let ready = bench.kubectl(&slices);
+        let ready: BTreeSet<String> = ready.split_whitespace().map(|it| format!("{it}:8080")).collect();
+        let chains = endpoint_chains(bench);
+        if ready.len() == 3 && chains.values().cloned().collect::<BTreeSet<_>>() == ready {
+            return chains.into_keys().next().expect("three");
+        }
+        assert!(
+            begin.elapsed() < Duration::from_mins(1),
+            "node1 leads to {chains:?}, ready are {ready:?}"
+        );
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+/// Lets node1 send a part of the connections to the Service to an address that nobody has, until its pods are replaced.
+fn mislead(bench: &Bench) {
+    let chain = led_to_the_ready(bench);
     on_node1(
         bench,
         &format!(
@@ -215,7 +253,7 @@ fn an_endpoint_that_one_node_sends_elsewhere_is_found_on_that_node() {
     // The chain goes with its endpoint.
     bench.kubectl(&["delete", "pods", "-n", "epcheck-e2e", "-l", "app=web"]);
     shop.rolled_out();
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    led_to_the_ready(&bench);
     let healed = bench.epcheck(&["rules", "web", "-n", "epcheck-e2e", "--node-access", "-o", "json"]);
     assert_eq!((healed.code, healed.causes()), (Some(0), Vec::new()), "{healed}");
     assert_eq!(bench.leftovers(), Vec::<String>::new());
@@ -349,7 +387,7 @@ fn what_becomes_of_endpoints_is_told_with_how_long_nodes_take_to_follow() {
         .spawn()
         .unwrap();
     // Its pods have to run first.
-    std::thread::sleep(std::time::Duration::from_secs(15));
+    std::thread::sleep(Duration::from_secs(15));
     let pods = ["get", "pods", "-n", "epcheck-e2e", "-l", "app=web", "-o", "name"];
     let first = bench.kubectl(&pods).lines().next().unwrap().to_owned();
     bench.kubectl(&["delete", "-n", "epcheck-e2e", &first]);
