@@ -269,11 +269,12 @@ pub fn plugin_dir() -> PathBuf {
         .to_owned()
 }
 
+/// Says that a test did not run, and why.
 #[expect(
     clippy::print_stdout,
     reason = "whoever reads the tests' output must see what did not run"
 )]
-fn skip<T>(why: &str) -> Option<T> {
+pub fn skip<T>(why: &str) -> Option<T> {
     println!("skipped: {why}");
     None
 }

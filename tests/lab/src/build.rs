@@ -8,13 +8,15 @@ mod image_tar;
 mod images;
 mod template;
 
+use std::ffi::OsStr;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::progress::Progress;
 use cache::Cache;
+use image_tar::Image;
 pub(crate) use images::{Images, PAUSE as PAUSE_IMAGE};
 
 /// The parts, ready to be linked into the directory of a lab.
@@ -41,6 +43,37 @@ pub(crate) fn parts(progress: &Progress) -> Result<Parts> {
     })
 }
 
+/// Packs an image of static programs into a file in `directory`.
+pub(crate) fn pack_image(reference: &str, programs: &[PathBuf], directory: &Path) -> Result<PathBuf> {
+    let file = |path: &PathBuf| {
+        let name = path.file_name().and_then(OsStr::to_str);
+        let name = name.with_context(|| format!("{} is no program", path.display()))?;
+        Ok((name.to_owned(), path.clone()))
+    };
+    let image = Image {
+        // containerd knows images by their full names, and so does the kubelet.
+        reference: full_name(reference),
+        files: programs.iter().map(file).collect::<Result<_>>()?,
+        ..Image::default()
+    };
+    let archive = directory.join("image.tar");
+    image
+        .write(&archive)
+        .with_context(|| format!("pack {reference}"))?;
+    Ok(archive)
+}
+
+/// The name that container runtimes have for an image: without a registry it is one of Docker's.
+fn full_name(reference: &str) -> String {
+    match reference.split_once('/') {
+        Some((registry, _)) if registry.contains(['.', ':']) || registry == "localhost" => {
+            reference.to_owned()
+        }
+        Some(_) => format!("docker.io/{reference}"),
+        None => format!("docker.io/library/{reference}"),
+    }
+}
+
 /// A kubectl that is newer than the lab's, for what is compared with every version.
 pub(crate) fn newer_kubectl(progress: &Progress) -> Result<PathBuf> {
     let cache = Cache::open()?;
@@ -62,4 +95,21 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_without_a_registry_is_docker_s() {
+        for (short, full) in [
+            ("network-check:v1", "docker.io/library/network-check:v1"),
+            ("team/network-check", "docker.io/team/network-check"),
+            ("registry.lab/toolbox:1", "registry.lab/toolbox:1"),
+            ("localhost/x", "localhost/x"),
+        ] {
+            assert_eq!(full_name(short), full);
+        }
+    }
 }

@@ -80,6 +80,14 @@ enum Command {
         /// node1, node2, …
         node: String,
     },
+    /// Put an image of static programs on all nodes.
+    Load {
+        /// The name that pods use, as network-check:v0.1.0.
+        image: String,
+        /// The programs; each lies at `/` under its own name.
+        #[arg(required = true)]
+        programs: Vec<PathBuf>,
+    },
     /// Print what a component has logged.
     Logs {
         /// As apiserver or kubelet@node1; an unknown one lists those that there are.
@@ -213,6 +221,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::NodeStart { node } => Lab::open(&cli.name)?.node_start(&node)?,
         Command::KubeletStop { node } => Lab::open(&cli.name)?.kubelet_stop(&node)?,
         Command::KubeletStart { node } => Lab::open(&cli.name)?.kubelet_start(&node)?,
+        Command::Load { image, programs } => Lab::open(&cli.name)?.load(&image, &programs)?,
         Command::Logs { component } => logs(&state, &component)?,
         Command::Demo => return demo::demo(&state, &UpOptions::default_options()),
         Command::Test {

@@ -188,6 +188,30 @@ impl Lab {
         self.wait_until(&format!("{service} to start"), || running.exists())
     }
 
+    /// Puts an image of static programs on every node, each at `/` under its own name, as `FROM scratch` and `COPY` make it. It has
+    /// no registry to come from, so pods that want it need `imagePullPolicy: IfNotPresent`.
+    ///
+    /// # Errors
+    /// When a file cannot be read, a node does not run, or its containerd does not take the image.
+    pub fn load(&self, reference: &str, programs: &[PathBuf]) -> Result<(), LabError> {
+        let directory = tempfile::tempdir().context("create a directory for the image")?;
+        let archive = build::pack_image(reference, programs, directory.path())?;
+        for node in self.nodes() {
+            let packed = std::fs::File::open(&archive).context("read the packed image")?;
+            let output = self
+                .node(&node)
+                .command(&["ctr", "--namespace", "k8s.io", "images", "import", "-"])?
+                .stdin(packed)
+                .output()
+                .context("start nsenter")?;
+            if !output.status.success() {
+                let said = String::from_utf8_lossy(&output.stderr);
+                return Err(anyhow!("{node} does not take {reference}: {}", said.trim()).into());
+            }
+        }
+        Ok(())
+    }
+
     /// What of this lab exists on this machine, one line per thing. After `down` there is nothing.
     pub fn leftovers(&self) -> Vec<String> {
         leftovers::of(&self.state, Some(&self.settings))

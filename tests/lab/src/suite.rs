@@ -23,6 +23,9 @@ const PLUGIN_DIRECTORY: &str = "NETCHECK_PLUGIN_DIR";
 /// Tells the tests that compare with kubectl of one more, beside those of the machine.
 const NEWER_KUBECTL: &str = "NETCHECK_NEWER_KUBECTL";
 
+/// Tells tests where the plugins lie as a release packs them.
+const ARCHIVES: &str = "NETCHECK_ARCHIVES";
+
 /// Faults that are found within seconds, one of each layer, and two clusters that are healthy. All of them take minutes:
 /// `cargo lab faults`.
 const QUICK_FAULTS: &str = "N-01,N-05,N-07,N-09,N-27,K-03,K-04,OK-01,OK-05";
@@ -149,10 +152,14 @@ pub(crate) fn on_a_lab(state: &StateDir, options: &Options) -> Result<ExitCode> 
     let settings = state.settings()?.or(before);
     if started.is_ok() {
         let kubeconfig = state.kubeconfig(User::Admin.file());
-        let mut tests = end_to_end(&kubeconfig, &plugin, Some(&state.path().join("bin")))?;
-        steps.push(step("end to end", tests.env("NETCHECK_LAB", state.name())));
+        let lab_programs = state.path().join("bin");
+        let archives = cargo::target_directory()?.join("packages");
+        steps.push(packages::pack(&archives));
+        let mut tests = end_to_end(&kubeconfig, &plugin, Some(&lab_programs))?;
+        tests.env("NETCHECK_LAB", state.name()).env(ARCHIVES, &archives);
+        steps.push(step("end to end", &mut tests));
         steps.push(step("faults", &mut quick_faults(state, &plugin)));
-        steps.extend(packages::steps(&kubeconfig, &state.path().join("bin")));
+        steps.push(packages::install(&archives, &kubeconfig, &lab_programs));
     }
     steps.push(Outcome::of("lab down", &down::down(state)));
     let left = leftovers::of(state, settings.as_ref());

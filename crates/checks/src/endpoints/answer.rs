@@ -1,5 +1,6 @@
 //! The one sentence on Services that a reader reads first.
 
+use observation::BackendsQuestion;
 use report::Verdict;
 
 use super::lack::Lack;
@@ -28,7 +29,20 @@ fn asked(scene: &Scene<'_>) -> String {
     }
 }
 
+/// A mistaken namespace must not look like one where all is well.
+fn none(question: &BackendsQuestion) -> String {
+    let which = question.selector.as_ref();
+    let which = which.map_or(String::new(), |selector| format!(" with {selector}"));
+    match &question.namespace {
+        Some(namespace) => format!("there is no Service{which} in namespace {namespace}"),
+        None => format!("there is no Service{which} in any namespace"),
+    }
+}
+
 fn healthy(scene: &Scene<'_>) -> String {
+    if scene.cases.is_empty() {
+        return none(&scene.facts.question);
+    }
     if let [case] = scene.cases.as_slice() {
         let subject = case.service.subject();
         return match &case.lack {
@@ -71,6 +85,25 @@ mod tests {
         assert_eq!(
             answer(Fixture::shop().ask("web")),
             "service/web -n shop has 3 endpoints"
+        );
+    }
+
+    #[test]
+    fn where_there_is_no_service_the_place_is_named() {
+        let nowhere = |namespace: Option<&str>, selector: Option<&str>| {
+            Fixture::shop().with(|backends| {
+                list(&mut backends.services).clear();
+                backends.question.namespace = namespace.map(str::to_owned);
+                backends.question.selector = selector.map(str::to_owned);
+            })
+        };
+        assert_eq!(
+            answer(nowhere(Some("shop"), None)),
+            "there is no Service in namespace shop"
+        );
+        assert_eq!(
+            answer(nowhere(None, Some("app=web"))),
+            "there is no Service with app=web in any namespace"
         );
     }
 

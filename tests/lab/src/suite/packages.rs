@@ -5,34 +5,26 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::{Outcome, step};
+use super::{ARCHIVES, Outcome, step};
 use crate::cargo::{self, cargo};
 use crate::{build, progress::Progress};
 
-/// Packs the plugins for this machine and runs the tests of packaging that need more than cargo. The cluster of `kubeconfig` is what
-/// installed plugins are tried on.
-pub(super) fn steps(kubeconfig: &Path, lab_programs: &Path) -> Vec<Outcome> {
-    let archives = match cargo::target_directory() {
-        Ok(target) => target.join("packages"),
-        Err(error) => return vec![Outcome::of::<()>("packages", &Err(error))],
-    };
-    let packed = step("packages", &mut pack(&archives));
-    let tests = tests(&archives, kubeconfig, lab_programs);
-    let tried = match tests {
-        Ok(mut tests) => step("krew", &mut tests),
-        Err(error) => Outcome::of::<()>("krew", &Err(error)),
-    };
-    vec![packed, tried]
-}
-
-/// As a release does, though without the minutes that link-time optimization takes.
-fn pack(archives: &Path) -> Command {
+/// Packs the plugins for this machine as a release does, though without the minutes that link-time optimization takes.
+pub(super) fn pack(archives: &Path) -> Outcome {
     let words = ["run", "--quiet", "--locked", "--package=packaging", "--", "build"];
     let mut command = cargo(&words);
     command
         .args(["--profile=release", "--platform", platform(), "--dist"])
         .arg(archives);
-    command
+    step("packages", &mut command)
+}
+
+/// Runs the tests of packaging that need more than cargo. The cluster of `kubeconfig` is what installed plugins are tried on.
+pub(super) fn install(archives: &Path, kubeconfig: &Path, lab_programs: &Path) -> Outcome {
+    match tests(archives, kubeconfig, lab_programs) {
+        Ok(mut tests) => step("krew", &mut tests),
+        Err(error) => Outcome::of::<()>("krew", &Err(error)),
+    }
 }
 
 fn tests(archives: &Path, kubeconfig: &Path, lab_programs: &Path) -> Result<Command> {
@@ -50,7 +42,7 @@ fn tests(archives: &Path, kubeconfig: &Path, lab_programs: &Path) -> Result<Comm
     command
         .env("PATH", cargo::path_with_plugin(&tools, Some(lab_programs))?)
         .env("NETCHECK_RELEASE_TOOLS", tools)
-        .env("NETCHECK_ARCHIVES", archives)
+        .env(ARCHIVES, archives)
         .env("KUBECONFIG", kubeconfig);
     Ok(command)
 }
