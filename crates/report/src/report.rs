@@ -54,6 +54,12 @@ pub struct Report {
 }
 
 impl Report {
+    /// The plugin that says it, as kubectl calls it: `netcheck`.
+    pub fn plugin(&self) -> &str {
+        let program = self.tool.split(' ').next().unwrap_or_default();
+        program.strip_prefix("kubectl-").unwrap_or(program)
+    }
+
     /// A report on these findings and checks; the verdict is the worst of the checks'. Everything else starts empty.
     pub fn new(
         tool: impl Into<String>,

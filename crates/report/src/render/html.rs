@@ -77,11 +77,8 @@ fn word(verdict: Verdict) -> &'static str {
     }
 }
 
-/// A verdict as the name of its class.
 fn head(report: &Report) -> Markup {
-    let plugin = report.tool.split(' ').next().unwrap_or_default();
-    let plugin = plugin.replacen("kubectl-", "kubectl ", 1);
-    let mut parts = vec![format!("{plugin} {}", report.target.command)];
+    let mut parts = vec![format!("kubectl {} {}", report.plugin(), report.target.command)];
     let version = report.target.server_version.as_ref();
     parts.extend(version.map(|version| format!("Kubernetes {version}")));
     parts.extend(report.target.nodes.map(|nodes| match nodes {

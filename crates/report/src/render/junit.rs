@@ -1,7 +1,8 @@
 //! A report as JUnit XML, the form in which build servers read results.
 //!
 //! One suite for the run, one case for each check. What could not be seen is an error and never a pass: a build server
-//! that shows green must have seen it.
+//! that shows green must have seen it. There is no standard; what is written keeps to the schema of Jenkins' xUnit plugin
+//! (`junit-10.xsd`), the narrowest of those that are in use.
 
 use std::fmt::Write as _;
 use std::io;
@@ -43,7 +44,7 @@ fn write(writer: &mut Writer<Vec<u8>>, report: &Report, options: &RenderOptions)
             .count()
             .to_string()
     };
-    let name = sanitize(&format!("kubectl netcheck {}", report.target.command));
+    let name = sanitize(&format!("kubectl {} {}", report.plugin(), report.target.command));
     let took: Vec<u64> = report.stats.phases.iter().map(|phase| phase.took_ms).collect();
     let took = (!took.is_empty()).then(|| {
         let took: u64 = took.iter().sum();
@@ -59,7 +60,6 @@ fn write(writer: &mut Writer<Vec<u8>>, report: &Report, options: &RenderOptions)
         ("tests", tests.as_str()),
         ("failures", &failures),
         ("errors", &errors),
-        ("skipped", &skipped),
     ];
     counts.extend(took.as_deref().map(|took| ("time", took)));
     writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
@@ -71,7 +71,9 @@ fn write(writer: &mut Writer<Vec<u8>>, report: &Report, options: &RenderOptions)
         let mut suite = writer
             .create_element("testsuite")
             .with_attribute(("name", name.as_str()))
-            .with_attributes(counts.iter().copied());
+            .with_attributes(counts.iter().copied())
+            // The schema allows it here, and not of all suites together.
+            .with_attribute(("skipped", skipped.as_str()));
         if let Some(taken_at) = &report.taken_at {
             suite = suite.with_attribute(("timestamp", sanitize(taken_at).as_str()));
         }
@@ -129,7 +131,7 @@ fn write_case(
     for gap in check.gaps() {
         describe_gap(&mut unseen, gap);
     }
-    let class = format!("netcheck.{}", sanitize(&report.target.command));
+    let class = sanitize(&format!("{}.{}", report.plugin(), report.target.command));
     let case = writer
         .create_element("testcase")
         .with_attribute(("name", check.id.as_str()))
@@ -274,7 +276,7 @@ mod tests {
     fn every_check_is_a_case_with_its_outcome() {
         let text = junit(&report(), &RenderOptions::default());
         assert!(text.contains(
-            "tests=\"5\" failures=\"1\" errors=\"1\" skipped=\"1\" time=\"1.005\" timestamp=\"2026-01-02T03:04:05Z\""
+            "tests=\"5\" failures=\"1\" errors=\"1\" time=\"1.005\" skipped=\"1\" timestamp=\"2026-01-02T03:04:05Z\""
         ), "{text}");
         assert!(case(&text, "fails").contains("<failure type=\"fails\""));
         assert!(
@@ -286,6 +288,74 @@ mod tests {
             let case = case(&text, passed);
             assert!(!case.contains("<failure") && !case.contains("<error"), "{case}");
         }
+    }
+
+    #[test]
+    fn nothing_is_written_that_the_schema_does_not_know() {
+        let known = |element: &str| -> (&[&str], &[&str]) {
+            match element {
+                "testsuites" => (&["testsuite"], &["name", "time", "tests", "failures", "errors"]),
+                "testsuite" => (
+                    &["testcase", "system-out"],
+                    &[
+                        "name",
+                        "tests",
+                        "failures",
+                        "errors",
+                        "time",
+                        "skipped",
+                        "timestamp",
+                    ],
+                ),
+                "testcase" => (
+                    &["failure", "error", "skipped", "system-out"],
+                    &["name", "classname"],
+                ),
+                "failure" | "error" | "skipped" => (&[], &["type", "message"]),
+                "system-out" => (&[], &[]),
+                other => panic!("{other} is no element of it"),
+            }
+        };
+        let text = junit(&report(), &RenderOptions::default());
+        let mut reader = Reader::from_str(&text);
+        reader.config_mut().expand_empty_elements = true;
+        let mut open: Vec<String> = Vec::new();
+        let mut seen = 0;
+        loop {
+            match reader.read_event().expect("well-formed") {
+                Event::Eof => break,
+                Event::Start(start) => {
+                    let name = start.name().as_ref().to_owned();
+                    if let Some(parent) = open.last() {
+                        assert!(known(parent).0.contains(&name.as_str()), "{name} in {parent}");
+                    }
+                    for attribute in start.attributes() {
+                        let attribute = attribute.expect("well-formed");
+                        let key = attribute.key.as_ref();
+                        assert!(known(&name).1.contains(&key), "{key} of {name}");
+                    }
+                    open.push(name);
+                    seen += 1;
+                }
+                Event::End(_) => {
+                    open.pop();
+                }
+                _ => {}
+            }
+        }
+        assert!(seen > 12, "{seen}");
+    }
+
+    #[test]
+    fn it_is_named_after_the_plugin_that_looked() {
+        let mut report = report();
+        report.tool = "kubectl-epcheck v0.1.0".into();
+        let text = junit(&report, &RenderOptions::default());
+        assert!(
+            text.contains("<testsuites name=\"kubectl epcheck pod-to-pod\""),
+            "{text}"
+        );
+        assert!(case(&text, "passes").contains("classname=\"epcheck.pod-to-pod\""));
     }
 
     #[test]

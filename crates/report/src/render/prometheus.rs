@@ -10,9 +10,7 @@ use self::exposition::{Exposition, Metric};
 use crate::{Confidence, Report, Severity, Stats, TriedFrom, Verdict};
 
 pub(super) fn prometheus(report: &Report) -> String {
-    let plugin = report.tool.split(' ').next().unwrap_or_default();
-    let plugin = plugin.strip_prefix("kubectl-").unwrap_or(plugin);
-    let mut out = Exposition::new(&[("plugin", plugin), ("command", &report.target.command)]);
+    let mut out = Exposition::new(&[("plugin", report.plugin()), ("command", &report.target.command)]);
     write_answer(&mut out, report);
     write_findings(&mut out, report);
     if let Some(matrix) = &report.matrix {
