@@ -99,6 +99,7 @@ fn build(target: &str, root: &Path, target_directory: &Path) -> Result<(), Box<d
     ] {
         cargo.env_remove(outer);
     }
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", remapped(root));
     // The linker that comes with Rust, on every machine and whatever links the outer build, so that all plugins carry
     // the same agent. It has no C in it, so nothing else is needed.
     cargo.env(for_target(target, "LINKER"), "rust-lld");
@@ -118,6 +119,19 @@ fn build(target: &str, root: &Path, target_directory: &Path) -> Result<(), Box<d
         .into());
     }
     Err(format!("the probe agent for {target} does not build:\n{said}").into())
+}
+
+/// Lets the agent name no directory of whoever built it, so that it is the same wherever it was built. In cargo's encoding of flags.
+fn remapped(root: &Path) -> String {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(env::home_dir()?.join(".cargo")));
+    // `root` leads up from this package; the compiler is given where that is.
+    let root = root.canonicalize().ok();
+    [(home, "/cargo"), (root, "/build")]
+        .into_iter()
+        .filter_map(|(from, to)| Some(format!("--remap-path-prefix={}={to}", from?.display())))
+        .collect::<Vec<_>>()
+        .join("\x1f")
 }
 
 /// The variable by which cargo is told something about one target.

@@ -29,11 +29,20 @@ pub fn replace(path: &Path, bytes: &[u8], readers: Readers) -> std::io::Result<(
         Ok(_) | Err(_) => {}
     }
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut file = beside(folder.unwrap_or(Path::new(".")), readers)?;
+    let folder = folder.unwrap_or(Path::new("."));
+    let mut file = beside(folder, readers).map_err(|error| why(folder, &error))?;
     file.write_all(bytes)?;
     file.as_file().sync_data()?;
     file.persist(&target).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// Why no file can be made there, without the name of the file beside, which nobody has asked for.
+fn why(folder: &Path, error: &std::io::Error) -> std::io::Error {
+    match std::fs::read_dir(folder) {
+        Err(error) => error,
+        Ok(_) => error.kind().into(),
+    }
 }
 
 #[cfg(unix)]
@@ -71,7 +80,9 @@ mod tests {
     #[test]
     fn a_folder_that_is_not_there_is_an_error_and_a_folder_is_no_file() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(replace(&folder.path().join("none/file"), b"x", Readers::Umask).is_err());
+        let error = replace(&folder.path().join("none/file"), b"x", Readers::Umask).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+        assert!(!error.to_string().contains("none"), "{error}");
         assert!(replace(folder.path(), b"x", Readers::Umask).is_err());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }

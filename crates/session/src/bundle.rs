@@ -33,6 +33,24 @@ impl Redaction {
         })
     }
 
+    /// Refuses to write what was read as it was read.
+    ///
+    /// # Errors
+    /// When a bundle is to be read and another to be written, with nothing hidden.
+    pub fn refuse_copy(self, from: Option<&Path>, to: Option<&Path>) -> Result<(), Failure> {
+        match (from, to) {
+            (Some(from), Some(to)) if !self.redact => Err(Failure::new(format!(
+                "error: --save-bundle {} would be a copy of {}",
+                to.display(),
+                from.display()
+            ))
+            .with_hint(Some(
+                "with --redact it is one that can be shown to others".to_owned(),
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses the flag, where nothing is hidden.
     ///
     /// # Errors

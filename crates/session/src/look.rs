@@ -27,11 +27,11 @@ pub struct Look {
     /// What counts as a failure for the exit status.
     #[arg(long, value_enum, default_value = "error", value_name = "SEVERITY")]
     pub fail_on: FailOn,
-    /// Also write everything that was seen to this file; --from-bundle reads it.
+    /// Also write everything that was seen to this file; --from-bundle reads it, and with --redact makes one that can be shown.
     #[arg(long, value_name = "FILE")]
     pub save_bundle: Option<PathBuf>,
     /// Judge what an earlier run saw, without a cluster. `-` reads standard input.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["save_bundle", "nodes", "selector"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["nodes", "selector"])]
     pub from_bundle: Option<PathBuf>,
     #[command(flatten)]
     /// What is hidden of the cluster.
@@ -104,7 +104,7 @@ impl Look {
             .await
     }
 
-    /// As [`Look::conclude`], with some checks only.
+    /// As [`Look::conclude`], with some checks only. What a bundle holds besides is written again and not shown.
     ///
     /// # Errors
     /// As [`Look::conclude`].
@@ -115,13 +115,18 @@ impl Look {
         run: &Run,
         observe: impl Future<Output = Result<Observation, Failure>>,
     ) -> Result<u8, Failure> {
-        let observation = match &self.from_bundle {
-            Some(path) => about(bundle::read(path)?, selection),
+        let (from, to) = (self.from_bundle.as_deref(), self.save_bundle.as_deref());
+        self.redaction.refuse_copy(from, to)?;
+        let observation = match from {
+            Some(path) => bundle::read(path)?,
             None => observe.await?,
         };
-        let observation = self.redaction.apply(observation)?;
-        if let Some(path) = &self.save_bundle {
+        let mut observation = self.redaction.apply(observation)?;
+        if let Some(path) = to {
             bundle::write(path, &observation)?;
+        }
+        if from.is_some() {
+            observation = about(observation, selection);
         }
         let judge = JudgeOptions {
             command: command.to_owned(),

@@ -44,11 +44,11 @@ pub(crate) struct PolicyArgs {
     /// What counts as a failure for the exit status.
     #[arg(long, value_enum, default_value = "error", value_name = "SEVERITY")]
     fail_on: FailOn,
-    /// Also write everything that was seen to this file; --from-bundle reads it.
+    /// Also write everything that was seen to this file; --from-bundle reads it, and with --redact makes one that can be shown.
     #[arg(long, value_name = "FILE")]
     save_bundle: Option<PathBuf>,
     /// Judge what an earlier run saw, without a cluster. `-` reads standard input.
-    #[arg(long, value_name = "FILE", conflicts_with = "save_bundle")]
+    #[arg(long, value_name = "FILE")]
     from_bundle: Option<PathBuf>,
     #[command(flatten)]
     redaction: bundle::Redaction,
@@ -60,6 +60,9 @@ pub(crate) struct PolicyArgs {
 
 /// Runs the subcommand and returns its exit status.
 pub(crate) async fn run(connection: &ConnectionArgs, wanted: &PolicyArgs, run: &Run) -> Result<u8, Failure> {
+    wanted
+        .redaction
+        .refuse_copy(wanted.from_bundle.as_deref(), wanted.save_bundle.as_deref())?;
     let observation = match &wanted.from_bundle {
         Some(path) => reread(bundle::read(path)?, connection, wanted)?,
         None => Box::pin(observe(connection, wanted, run)).await?,
