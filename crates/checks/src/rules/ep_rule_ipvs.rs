@@ -54,7 +54,7 @@ fn finding(node: &Compared<'_, '_>) -> Option<Finding> {
     let first = node.differences.iter().min_by_key(rank)?;
     let (name, what) = (node.firewall.name(), first.what());
     let (summary, fact) = match &first.kind {
-        Kind::Led { lacks, extra } if extra.is_empty() => (
+        Kind::Led { lacks, extra, .. } if extra.is_empty() => (
             format!(
                 "the virtual server of {name} for {what} does not lead to {}",
                 addresses(lacks)

@@ -1,3 +1,6 @@
+use std::net::SocketAddr;
+
+use netmodel::rules::{DeadEnd, Family, dead_ends};
 use report::{Finding, Severity, Subject};
 
 use super::expected::{Compared, Difference, Kind, addresses, compared};
@@ -27,11 +30,16 @@ fn judge(view: &View<'_>) -> Judgement {
 }
 
 fn finding(node: &Compared<'_, '_>, difference: &Difference<'_>) -> Option<Finding> {
-    let Kind::Led { lacks, extra } = &difference.kind else {
+    let Kind::Led {
+        lacks,
+        extra,
+        anywhere,
+    } = &difference.kind
+    else {
         return None;
     };
-    // What leads to something else instead is another matter.
-    if lacks.is_empty() || !extra.is_empty() {
+    // What leads to something else instead is another matter, and so is a chain that is empty.
+    if lacks.is_empty() || !extra.is_empty() || is_dead_end(node, difference, lacks, *anywhere) {
         return None;
     }
     let (name, what) = (node.firewall.name(), difference.what());
@@ -40,13 +48,42 @@ fn finding(node: &Compared<'_, '_>, difference: &Difference<'_>) -> Option<Findi
         Severity::Error,
         Subject::node(name),
         format!("no rule of {name} leads {what} to {}", addresses(lacks)),
-        node.rules(format!("rules of {name} lead {} elsewhere only", difference.at())),
+        node.rules(if *anywhere {
+            format!("rules of {name} lead {} elsewhere only", difference.at())
+        } else {
+            format!("rules of {name} lead {} to no endpoint", difference.at())
+        }),
     );
     finding.evidence.push(difference.slices());
     finding.hint = Some(rewritten(name));
     // The shares of those that are left no longer add up.
     finding.explains = vec!["ep-rule-prob".to_owned()];
     Some(finding)
+}
+
+/// Whether that is because chains of it are empty or gone, which `ep-rule-missing` says.
+fn is_dead_end(
+    node: &Compared<'_, '_>,
+    difference: &Difference<'_>,
+    lacks: &[SocketAddr],
+    anywhere: bool,
+) -> bool {
+    let family = if lacks.iter().all(SocketAddr::is_ipv4) {
+        Family::Ip
+    } else {
+        Family::Ip6
+    };
+    let name = difference.name();
+    let ends: Vec<DeadEnd<'_>> = node
+        .firewall
+        .rules
+        .sets
+        .iter()
+        .flat_map(dead_ends)
+        .filter(|end| end.service.as_ref() == Some(&name) && end.by.table.family == family)
+        .collect();
+    let endpoints = ends.iter().filter(|end| end.is_endpoint()).count();
+    (!anywhere && !ends.is_empty()) || (endpoints > 0 && lacks.len() <= endpoints)
 }
 
 #[cfg(test)]
@@ -67,6 +104,16 @@ mod tests {
             findings[0].summary,
             "no rule of node1 leads Service port shop/web:http to 10.244.2.3:8080"
         );
+    }
+
+    #[test]
+    fn an_empty_chain_is_told_once_by_the_check_of_chains() {
+        for part in ["-A KUBE-SVC-67NZLRHBNDSAWJRO ", "-A KUBE-SEP-NIKZ6PCBEJFQLK7F "] {
+            let healthy = Fixture::healthy();
+            let broken = healthy.without("node1", part).observe();
+            shown::passes(&CHECK, &api(broken.clone()));
+            shown::finds(&super::super::ep_rule_missing::CHECK, &api(broken));
+        }
     }
 
     #[test]

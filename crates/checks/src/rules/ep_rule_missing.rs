@@ -120,10 +120,7 @@ fn finding(firewall: &Firewall<'_>, end: &DeadEnd<'_>) -> Finding {
         None => "a Service port".to_owned(),
     };
     let state = if end.exists { "empty" } else { "not there" };
-    let is_endpoint = ["KUBE-SEP-", "endpoint-"]
-        .iter()
-        .any(|beginning| end.chain.starts_with(beginning));
-    let summary = if is_endpoint {
+    let summary = if end.is_endpoint() {
         format!(
             "rules of {node} lead an endpoint of {what} nowhere: chain {} is {state}",
             end.chain

@@ -30,7 +30,7 @@ fn judge(view: &View<'_>) -> Judgement {
 /// What tells most: a port that has what is gone and lacks what has come.
 fn telling<'c, 'a>(node: &'c Compared<'_, 'a>) -> Option<&'c Difference<'a>> {
     let rank = |difference: &&Difference<'_>| match &difference.kind {
-        Kind::Led { lacks, extra } if !lacks.is_empty() && !extra.is_empty() => 0,
+        Kind::Led { lacks, extra, .. } if !lacks.is_empty() && !extra.is_empty() => 0,
         Kind::Refused { .. } => 1,
         Kind::Led { .. } => 2,
         Kind::Missing | Kind::Open => 3,
@@ -41,10 +41,10 @@ fn telling<'c, 'a>(node: &'c Compared<'_, 'a>) -> Option<&'c Difference<'a>> {
 fn evidence(node: &Compared<'_, '_>, difference: &Difference<'_>) -> Vec<Evidence> {
     let name = difference.name();
     let fact = match &difference.kind {
-        Kind::Led { lacks, extra } if lacks.is_empty() => {
+        Kind::Led { lacks, extra, .. } if lacks.is_empty() => {
             format!("rules lead {name} to {}", addresses(extra))
         }
-        Kind::Led { lacks, extra } => {
+        Kind::Led { lacks, extra, .. } => {
             let has = match extra.as_slice() {
                 [] => String::new(),
                 some => format!("rules lead {name} to {}, ", addresses(some)),

@@ -41,7 +41,7 @@ fn judge(view: &View<'_>) -> Judgement {
 /// Addresses to which rules lead and that no EndpointSlice has.
 fn gone(node: &Compared<'_, '_>) -> Option<Finding> {
     let extra = |difference: &Difference<'_>| match &difference.kind {
-        Kind::Led { lacks, extra } if lacks.is_empty() && !extra.is_empty() => Some(addresses(extra)),
+        Kind::Led { lacks, extra, .. } if lacks.is_empty() && !extra.is_empty() => Some(addresses(extra)),
         _ => None,
     };
     let mut found = node.differences.iter().filter_map(|it| Some((it, extra(it)?)));

@@ -79,6 +79,15 @@ pub struct DeadEnd<'a> {
     pub by: Decider<'a>,
 }
 
+impl DeadEnd<'_> {
+    /// Whether the chain is one of an endpoint, and not of the Service.
+    pub fn is_endpoint(&self) -> bool {
+        ["KUBE-SEP-", "endpoint-"]
+            .iter()
+            .any(|beginning| self.chain.starts_with(beginning))
+    }
+}
+
 /// The modes in which kube-proxy has written rules here: none, one, or remains of several.
 ///
 /// The kubelet's own chains (`KUBE-KUBELET-CANARY`, `KUBE-FIREWALL`) and empty chains that a flush left do not count.

@@ -44,6 +44,8 @@ pub(in crate::rules) enum Kind {
         lacks: Vec<SocketAddr>,
         /// What rules lead to and is no endpoint.
         extra: Vec<SocketAddr>,
+        /// Whether they lead it to anything at all.
+        anywhere: bool,
     },
 }
 
@@ -69,7 +71,7 @@ impl Difference<'_> {
     /// Whether the rules were right once, and did not follow: only time makes that.
     pub(super) fn is_behind(&self) -> bool {
         match &self.kind {
-            Kind::Led { lacks, extra } => !lacks.is_empty() && !extra.is_empty(),
+            Kind::Led { lacks, extra, .. } => !lacks.is_empty() && !extra.is_empty(),
             Kind::Refused { is_led, .. } => !is_led,
             Kind::Missing | Kind::Open => false,
         }
@@ -78,7 +80,7 @@ impl Difference<'_> {
     /// What the API has, and the command that shows it.
     pub(in crate::rules) fn slices(&self) -> Evidence {
         let fact = match &self.kind {
-            Kind::Led { lacks, extra } => {
+            Kind::Led { lacks, extra, .. } => {
                 let mut facts = Vec::new();
                 if !extra.is_empty() {
                     facts.push(format!("no EndpointSlice of it has {}", addresses(extra)));
@@ -160,6 +162,9 @@ fn led(wanted: &[Wanted], made: &[Made], asked: &Asked<'_>, is_whole: bool) -> O
         return (!lacks.is_empty() || !extra.is_empty()).then(|| Kind::Led {
             lacks: lacks.into_iter().collect(),
             extra,
+            anywhere: made
+                .iter()
+                .any(|made| made.endpoints.get(key).is_some_and(|all| !all.is_empty())),
         });
     }
     if wanted.iter().all(|wanted| wanted.allowed.is_empty()) {
@@ -168,6 +173,7 @@ fn led(wanted: &[Wanted], made: &[Made], asked: &Asked<'_>, is_whole: bool) -> O
             return Some(Kind::Led {
                 lacks: Vec::new(),
                 extra,
+                anywhere: true,
             });
         }
         let is_refused = made.iter().any(|made| made.refused.contains_key(key));
