@@ -163,7 +163,8 @@ impl Bench {
         }
     }
 
-    fn labelled(&self) -> Vec<String> {
+    /// What of our runs is there at this moment.
+    pub fn labelled(&self) -> Vec<String> {
         let kinds = "namespaces,pods,configmaps,serviceaccounts,roles,rolebindings,services,networkpolicies";
         let columns = "-o=custom-columns=K:.kind,NS:.metadata.namespace,N:.metadata.name,P:.status.phase";
         let label = "app.kubernetes.io/managed-by in (kubectl-netcheck,kubectl-epcheck,kubectl-dnscheck,kubectl-cnicheck)";

@@ -8,7 +8,7 @@
 )]
 
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use e2e::Bench;
 
@@ -83,6 +83,65 @@ fn what_a_killed_run_left_is_found_and_removed() {
         );
     }
     assert!(found >= 2, "some of the moments lay between creation and removal");
+}
+
+/// The API server, stopped as long as this lives: nothing can be removed.
+struct Frozen<'a>(&'a Bench);
+
+impl<'a> Frozen<'a> {
+    fn new(bench: &'a Bench) -> Self {
+        let frozen = Self(bench);
+        frozen.signal("STOP");
+        frozen
+    }
+
+    fn signal(&self, signal: &str) {
+        let script = format!(
+            "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline | grep -q '/kube [k]ube-apiserver ' && kill -{signal} ${{p#/proc/}}; done; true"
+        );
+        let words = ["sh", "-c", script.as_str()];
+        let done = self.0.nodes().control_plane().run(&words).unwrap();
+        assert!(done.status.success(), "{script}");
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        self.signal("CONT");
+    }
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once_and_says_what_removes_the_rest() {
+    let Some(bench) = Bench::lab() else { return };
+    let child = bench.start_netcheck(&["pod-to-pod", "--count", "200"]);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while bench.labelled().is_empty() {
+        assert!(Instant::now() < deadline, "it creates nothing");
+    }
+    let frozen = Frozen::new(&bench);
+    let interrupt = || {
+        let id = child.id().to_string();
+        Command::new("kill").args(["-INT", &id]).status().unwrap();
+    };
+    interrupt();
+    std::thread::sleep(Duration::from_secs(1));
+    interrupt();
+    let begin = Instant::now();
+    let output = child.wait_with_output().unwrap();
+    let took = begin.elapsed();
+    drop(frozen);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(
+        said.ends_with("remove what is left with: kubectl netcheck cleanup\n"),
+        "{said}"
+    );
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    let swept = bench.netcheck(&["cleanup"]);
+    assert_eq!(swept.code, Some(0), "{swept}");
+    assert!(swept.stdout.contains("deleted"), "{swept}");
+    assert_eq!(bench.leftovers(), Vec::<String>::new());
 }
 
 #[test]
