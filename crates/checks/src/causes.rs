@@ -453,6 +453,8 @@ fn verify(cause: &Candidate<'_>) -> String {
     match cause.layer {
         Layer::Service if id.starts_with("ep-kp-") => "kubectl epcheck proxy".to_owned(),
         Layer::Service if id.starts_with("ep-ct") => "kubectl epcheck conntrack --node-access".to_owned(),
+        // Which Services `netcheck service` tries is its own choice; the rules of all are read here.
+        Layer::Service if id.starts_with("ep-rule-") => "kubectl epcheck rules --node-access".to_owned(),
         Layer::Service => "kubectl netcheck service".to_owned(),
         Layer::Egress => "kubectl netcheck egress".to_owned(),
         Layer::Names => "kubectl dnscheck".to_owned(),

@@ -175,6 +175,7 @@ fn nothing(firewall: &Firewall<'_>) -> Finding {
 mod tests {
     use super::*;
     use crate::firewall::fixture::Fixture;
+    use crate::judge::{JudgeOptions, judge};
     use crate::shown;
 
     #[test]
@@ -187,6 +188,25 @@ mod tests {
         assert_eq!(
             findings[0].summary,
             "rules of node1 lead Service port shop/web:http nowhere: chain KUBE-SVC-67NZLRHBNDSAWJRO is empty"
+        );
+    }
+
+    #[test]
+    fn a_cause_among_rules_is_verified_by_reading_rules() {
+        let observation = Fixture::healthy()
+            .without("node1", "-A KUBE-SVC-67NZLRHBNDSAWJRO ")
+            .observe();
+        let options = JudgeOptions {
+            command: "rules".into(),
+            tool: "test".into(),
+        };
+        let report = judge(&observation, &options);
+        let [cause] = report.root_causes.as_slice() else {
+            panic!("{:#?}", report.root_causes)
+        };
+        assert_eq!(
+            cause.verify.as_deref(),
+            Some("kubectl epcheck rules --node-access")
         );
     }
 
