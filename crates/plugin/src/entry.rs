@@ -21,6 +21,8 @@ pub struct Program {
     pub plugin: &'static str,
     /// Without a leading `v`.
     pub version: &'static str,
+    /// The command that runs where none is named; its flags may then be given all the same.
+    pub usual: &'static str,
     /// What removes the leftovers of a run, to be printed when a run is abandoned.
     pub cleanup_command: &'static str,
     /// The examples of its commands, table by table.
@@ -48,6 +50,7 @@ where
     F: AsyncFnOnce(A, &Run) -> Result<u8, Failure>,
 {
     let words = cluster::normalize_args(std::env::args_os());
+    let words = usually(&program, &commands::<A>(&program), words);
     let fail = |failure: &Failure| {
         let format = wanted_format(commands::<A>(&program), &words);
         // What cannot be written cannot be told either.
@@ -138,6 +141,25 @@ fn parse<A: CommandFactory + FromArgMatches>(program: &Program, args: &[OsString
     })
 }
 
+/// The words with the usual command before them, where none is named and its flags are given.
+fn usually(program: &Program, command: &Command, words: Vec<OsString>) -> Vec<OsString> {
+    use clap::error::ErrorKind::UnknownArgument;
+    let is_unknown = |words: &[OsString]| {
+        let matches = command.clone().try_get_matches_from(words);
+        matches.is_err_and(|error| error.kind() == UnknownArgument)
+    };
+    let begins_with_flag = words
+        .get(1)
+        .is_some_and(|word| word.to_string_lossy().starts_with('-'));
+    if !begins_with_flag || !is_unknown(&words) {
+        return words;
+    }
+    let mut longer = words.clone();
+    longer.insert(1, program.usual.into());
+    // What that command does not know either is better said of what was typed.
+    if is_unknown(&longer) { words } else { longer }
+}
+
 /// What is wrong with these words, by the command that they name.
 fn refusal(error: &clap::Error, words: &[OsString], root: Command, typed: &str) -> String {
     let mut root = root.bin_name(typed);
@@ -216,10 +238,37 @@ pub(crate) mod tests {
         binary: "kubectl-netcheck",
         plugin: "netcheck",
         version: "0.0.0",
+        usual: "diagnose",
         cleanup_command: "kubectl netcheck cleanup",
         examples: &[],
         checks: Vec::new,
     };
+
+    #[test]
+    fn flags_of_the_usual_command_need_no_command() {
+        let output = || clap::Arg::new("output").short('o').long("output");
+        let command = Command::new("kubectl-netcheck")
+            .arg(clap::Arg::new("context").long("context").global(true))
+            .subcommand(Command::new("diagnose").arg(output()))
+            .subcommand(Command::new("checks").arg(clap::Arg::new("ID")));
+        for (typed, meant) in [
+            ("-o json", "diagnose -o json"),
+            ("--context x -o json", "diagnose --context x -o json"),
+            ("--context x", "--context x"),
+            ("checks x", "checks x"),
+            // No command knows it, and neither is guessed what was meant.
+            ("--bogus", "--bogus"),
+            ("--bogus checks", "--bogus checks"),
+            ("bogus -o json", "bogus -o json"),
+            ("", ""),
+        ] {
+            let words = |line: &str| -> Vec<OsString> {
+                let words = line.split_whitespace().map(OsString::from);
+                std::iter::once("kubectl-netcheck".into()).chain(words).collect()
+            };
+            assert_eq!(usually(&PROGRAM, &command, words(typed)), words(meant), "{typed}");
+        }
+    }
 
     #[test]
     fn a_plugin_is_called_as_it_is_typed() {

@@ -174,6 +174,7 @@ mod tests {
         binary: "kubectl-netcheck",
         plugin: "netcheck",
         version: "0.0.0",
+        usual: "diagnose",
         cleanup_command: "kubectl netcheck cleanup",
         examples: &[],
         checks: ids,

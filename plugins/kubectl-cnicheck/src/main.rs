@@ -16,6 +16,7 @@ const PROGRAM: Program = Program {
     binary: "kubectl-cnicheck",
     plugin: "cnicheck",
     version: env!("CARGO_PKG_VERSION"),
+    usual: "diagnose",
     cleanup_command: "kubectl cnicheck cleanup",
     examples: &[examples::EXAMPLES, session::EXAMPLES],
     checks: guide::ids,

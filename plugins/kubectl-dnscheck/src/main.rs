@@ -23,6 +23,7 @@ const PROGRAM: Program = Program {
     binary: "kubectl-dnscheck",
     plugin: "dnscheck",
     version: env!("CARGO_PKG_VERSION"),
+    usual: "diagnose",
     cleanup_command: "kubectl dnscheck cleanup",
     examples: &[examples::EXAMPLES, session::EXAMPLES],
     checks: guide::ids,

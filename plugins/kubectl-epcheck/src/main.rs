@@ -22,6 +22,7 @@ const PROGRAM: Program = Program {
     binary: "kubectl-epcheck",
     plugin: "epcheck",
     version: env!("CARGO_PKG_VERSION"),
+    usual: "scan",
     cleanup_command: "kubectl epcheck cleanup",
     examples: &[examples::EXAMPLES, session::EXAMPLES],
     checks: guide::ids,

@@ -25,6 +25,7 @@ const PROGRAM: Program = Program {
     binary: "kubectl-netcheck",
     plugin: "netcheck",
     version: env!("CARGO_PKG_VERSION"),
+    usual: "diagnose",
     cleanup_command: "kubectl netcheck cleanup",
     examples: &[examples::EXAMPLES, session::EXAMPLES],
     checks: guide::ids,
