@@ -132,6 +132,15 @@ impl OutputArgs {
         !self.quiet && std::io::stderr().is_terminal()
     }
 
+    /// A page as the terminal can show it.
+    pub fn shown(&self, page: String) -> String {
+        if self.unicode() {
+            page
+        } else {
+            report::ascii(&page)
+        }
+    }
+
     /// Whether glyphs beyond ASCII will be understood, by the locale's word.
     pub fn unicode(&self) -> bool {
         if cfg!(windows) {

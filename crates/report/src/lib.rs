@@ -26,7 +26,7 @@ pub use matrix::{
     ProbeState, Protocol,
 };
 pub use observed::{Gap, GapReason, Observed};
-pub use render::{Format, RenderOptions, render, sanitize, wrap};
+pub use render::{Format, RenderOptions, ascii, render, sanitize, wrap};
 pub use report::{API_VERSION, Note, NoteKind, PhaseStats, ProbePodInfo, Report, Stats, Target};
 #[cfg(feature = "schema")]
 pub use schema::schema;

@@ -16,6 +16,7 @@ mod tables;
 mod tried;
 mod wrap;
 
+pub use pen::ascii;
 pub use sanitize::sanitize;
 pub use wrap::wrap;
 

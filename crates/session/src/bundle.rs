@@ -78,6 +78,9 @@ pub fn read(path: &Path) -> Result<Observation, Failure> {
     } else {
         text = std::fs::read_to_string(path).map_err(|error| named(&error))?;
     }
+    if text.trim().is_empty() {
+        return Err(named(&"it is empty"));
+    }
     Observation::from_bundle(&text)
         .map_err(|error| named(&error).with_hint(Some("a bundle is what --save-bundle writes".to_owned())))
 }

@@ -55,7 +55,7 @@ pub fn run(wanted: &Explain) -> Result<u8, Failure> {
         format @ (OutputFormat::Junit | OutputFormat::Html | OutputFormat::Prometheus) => {
             return Err(Failure::format_is_for_reports(format));
         }
-        OutputFormat::Text | OutputFormat::Wide => errortext::page(&reading, WIDTH),
+        OutputFormat::Text | OutputFormat::Wide => wanted.output.shown(errortext::page(&reading, WIDTH)),
     };
     plugin::deliver(&text, &wanted.output)?;
     let status = if reading.matches.is_empty() {

@@ -86,10 +86,11 @@ pub fn run(wanted: &Checks, program: &Program) -> Result<u8, Failure> {
             return Err(Failure::format_is_for_reports(format));
         }
         OutputFormat::Text | OutputFormat::Wide if explains => {
-            let pages: Vec<String> = guides.iter().map(|guide| guide.page(WIDTH)).collect();
+            let pages = guides.iter().map(|guide| wanted.output.shown(guide.page(WIDTH)));
+            let pages: Vec<String> = pages.collect();
             pages.join("\n")
         }
-        OutputFormat::Text | OutputFormat::Wide => table(&guides, wanted),
+        OutputFormat::Text | OutputFormat::Wide => wanted.output.shown(table(&guides, wanted)),
     };
     plugin::deliver(&text, &wanted.output)?;
     Ok(report::ExitStatus::NoProblem.into())

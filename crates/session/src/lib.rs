@@ -8,6 +8,7 @@ mod early;
 mod examples;
 pub mod explain;
 pub mod guide;
+mod held;
 pub mod inside;
 pub mod kube_proxy;
 mod look;

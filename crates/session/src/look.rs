@@ -10,6 +10,7 @@ use report::Report;
 
 use crate::args::{FailOn, ProbePods, duration};
 use crate::bundle::{self, Redaction};
+use crate::held;
 use crate::open::{NodeChoice, Session, select, tool};
 
 /// From where to look, and what to do with what was seen.
@@ -115,10 +116,32 @@ impl Look {
         run: &Run,
         observe: impl Future<Output = Result<Observation, Failure>>,
     ) -> Result<u8, Failure> {
+        self.conclude_about(command, selection, |_| Ok(()), run, observe)
+            .await
+    }
+
+    /// As [`Look::conclude_selected`], where the words of the line may ask about something else than a bundle is about: `about` refuses
+    /// a bundle that does not answer them.
+    ///
+    /// # Errors
+    /// As [`Look::conclude`], and what `about` says of a bundle.
+    pub async fn conclude_about(
+        &self,
+        command: &str,
+        selection: &Selection,
+        about: impl FnOnce(&Observation) -> Result<(), Failure>,
+        run: &Run,
+        observe: impl Future<Output = Result<Observation, Failure>>,
+    ) -> Result<u8, Failure> {
         let (from, to) = (self.from_bundle.as_deref(), self.save_bundle.as_deref());
         self.redaction.refuse_copy(from, to)?;
         let observation = match from {
-            Some(path) => bundle::read(path)?,
+            Some(path) => {
+                let held = bundle::read(path)?;
+                held::holds(&held, &run.program, command, path)?;
+                about(&held)?;
+                held
+            }
             None => observe.await?,
         };
         let mut observation = self.redaction.apply(observation)?;
@@ -126,7 +149,7 @@ impl Look {
             bundle::write(path, &observation)?;
         }
         if from.is_some() {
-            observation = about(observation, selection);
+            observation = judged(observation, selection);
         }
         let judge = JudgeOptions {
             command: command.to_owned(),
@@ -148,7 +171,7 @@ const BY_PROBE_PODS: [Need; 5] = [
 
 /// A bundle may hold more than is asked about. Pairs that nobody judges are not shown: beside a verdict that does not count them they would
 /// belie it.
-fn about(mut observation: Observation, selection: &Selection) -> Observation {
+fn judged(mut observation: Observation, selection: &Selection) -> Observation {
     let is_needed = |needs: &[Need]| {
         CHECKS
             .iter()
@@ -182,7 +205,7 @@ mod tests {
     fn pairs_of_a_bundle_are_only_shown_where_they_are_judged() {
         let bundle = include_str!("../../checks/cases/pair-silent/observation.json");
         let observation = Observation::from_bundle(bundle).unwrap();
-        let of = |concerns: fn(&checks::Check) -> bool| about(observation.clone(), &Selection::of(concerns));
+        let of = |concerns: fn(&checks::Check) -> bool| judged(observation.clone(), &Selection::of(concerns));
         assert!(observation.mesh.is_some());
         assert_eq!(of(|_| true), observation);
         let detect = of(|check| check.id == "cni-detect");

@@ -1,7 +1,7 @@
 //! Which Services are asked about: by their names, or by the name of an Ingress, a route or a Gateway that sends to them.
 
-use cluster::CallerKind;
-use observation::{AskedCaller, BackendsQuestion, ServiceName};
+use cluster::{CallerKind, ConnectionArgs};
+use observation::{AskedCaller, BackendsQuestion, Observation, ServiceName};
 use plugin::Failure;
 use session::{Session, services};
 
@@ -76,6 +76,62 @@ pub(crate) fn services(words: &[String], namespace: &str) -> Result<BackendsQues
         Ok(ServiceName { namespace, name })
     });
     Ok(question(names.collect::<Result<_, Failure>>()?, false))
+}
+
+/// Refuses a bundle that answers about other Services than the words name. A namespace that is only a default asks for none.
+///
+/// # Errors
+/// When a word names a Service that the bundle was not asked about, and when it cannot be understood.
+pub(crate) fn answered(
+    observation: &Observation,
+    words: &[String],
+    connection: &ConnectionArgs,
+) -> Result<(), Failure> {
+    let Some(backends) = &observation.backends else {
+        return Ok(());
+    };
+    let given = connection
+        .namespace
+        .as_deref()
+        .filter(|namespace| !namespace.is_empty());
+    let asked = &backends.question;
+    if let (Some(given), Some(asked)) = (given, &asked.namespace)
+        && words.is_empty()
+        && given != asked
+    {
+        return Err(Failure::new(format!(
+            "error: the bundle is about namespace {asked}, not about {given}"
+        )));
+    }
+    for text in session::after_type(words, &services::SERVICE)? {
+        let Word::Service(wanted) = word(text, given.unwrap_or_default())? else {
+            continue;
+        };
+        let fits = |namespace: &str, name: &str| {
+            name == wanted.name && (wanted.namespace.is_empty() || wanted.namespace == namespace)
+        };
+        let is_among = asked.services.iter().any(|it| fits(&it.namespace, &it.name));
+        let is_named = match &asked.name {
+            Some(name) => fits(asked.namespace.as_deref().unwrap_or_default(), name),
+            None if asked.services.is_empty() => {
+                let listed = backends.services.seen().into_iter().flatten();
+                listed
+                    .filter(|service| asked.is_about(service))
+                    .any(|it| fits(&it.namespace, &it.name))
+            }
+            None => false,
+        };
+        if !is_among && !is_named {
+            return Err(Failure::new(format!(
+                "error: the bundle was not asked about service/{text}"
+            ))
+            .with_hint(Some(
+                "it answers what the run asked that saved it: `kubectl epcheck scan --from-bundle FILE` tells all"
+                    .to_owned(),
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn word<'a>(text: &'a str, namespace: &str) -> Result<Word<'a>, Failure> {

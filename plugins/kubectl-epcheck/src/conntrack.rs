@@ -7,6 +7,7 @@ use plugin::{Failure, Run};
 use session::node_reading::Around;
 use session::{Look, Session, node_reading, tracked};
 
+use crate::asked;
 use crate::svc::{again, backends, question, reading};
 
 #[derive(clap::Args, Clone, Debug)]
@@ -34,9 +35,16 @@ pub(crate) async fn run(
         ));
     }
     let observe = Box::pin(observe(connection, wanted, run));
+    let about = |seen: &Observation| asked::answered(seen, wanted.name.as_slice(), connection);
     wanted
         .look
-        .conclude_selected("conntrack", &selection(wanted.name.is_some()), run, observe)
+        .conclude_about(
+            "conntrack",
+            &selection(wanted.name.is_some()),
+            about,
+            run,
+            observe,
+        )
         .await
 }
 

@@ -50,9 +50,10 @@ pub(crate) async fn run(connection: &ConnectionArgs, wanted: &LbArgs, run: &Run)
         ));
     }
     let observe = Box::pin(observe(connection, wanted, run));
+    let about = |seen: &Observation| asked::answered(seen, &wanted.names, connection);
     wanted
         .look
-        .conclude_selected("lb", &selection(), run, observe)
+        .conclude_about("lb", &selection(), about, run, observe)
         .await
 }
 

@@ -9,6 +9,7 @@ use plugin::{Failure, Run};
 use session::node_reading::Around;
 use session::{Look, Session, node_reading};
 
+use crate::asked;
 use crate::svc::{again, backends, question, reading};
 
 /// How long apart rules are read twice: longer than kube-proxy takes to write a change.
@@ -42,9 +43,10 @@ pub(crate) async fn run(connection: &ConnectionArgs, wanted: &RulesArgs, run: &R
         id => id.starts_with("ep-rule") && check.needs.contains(&Need::NodeAccess),
     });
     let observe = Box::pin(observe(connection, wanted, run));
+    let about = |seen: &Observation| asked::answered(seen, wanted.name.as_slice(), connection);
     wanted
         .look
-        .conclude_selected("rules", &selection, run, observe)
+        .conclude_about("rules", &selection, about, run, observe)
         .await
 }
 

@@ -1,9 +1,12 @@
 //! `kubectl epcheck scan`: all Services, by what the API says.
 
+use checks::Selection;
 use cluster::ConnectionArgs;
 use observation::{BackendsQuestion, Observation};
 use plugin::{Failure, Run};
 use session::{Look, Session};
+
+use crate::asked;
 
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct ScanArgs {
@@ -17,7 +20,12 @@ pub(crate) struct ScanArgs {
 /// Runs the subcommand and returns its exit status.
 pub(crate) async fn run(connection: &ConnectionArgs, wanted: &ScanArgs, run: &Run) -> Result<u8, Failure> {
     let observe = Box::pin(observe(connection, wanted, run));
-    wanted.look.conclude("scan", run, observe).await
+    let about = |seen: &Observation| asked::answered(seen, &[], connection);
+    let all = Selection::default();
+    wanted
+        .look
+        .conclude_about("scan", &all, about, run, observe)
+        .await
 }
 
 async fn observe(connection: &ConnectionArgs, wanted: &ScanArgs, run: &Run) -> Result<Observation, Failure> {

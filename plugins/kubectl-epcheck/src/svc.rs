@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use checks::ReachOptions;
+use checks::{ReachOptions, Selection};
 use cluster::ConnectionArgs;
 use observation::{Backends, BackendsQuestion, Observation, SecondLook, Topic};
 use plugin::{Failure, Run, Spinner};
 use session::tries::{Probers, try_all};
 use session::{Look, NodeReading, Session, inside, services};
 
-use crate::asked::{Asked, asked};
+use crate::asked::{self, Asked, asked};
 
 /// What is looked at twice is looked at so long apart: for kube-proxy and the controllers, longer than a change takes.
 const APART: Duration = Duration::from_secs(5);
@@ -42,7 +42,9 @@ pub(crate) struct SvcArgs {
 /// Runs the subcommand and returns its exit status.
 pub(crate) async fn run(connection: &ConnectionArgs, wanted: &SvcArgs, run: &Run) -> Result<u8, Failure> {
     let observe = Box::pin(observe(connection, wanted, run));
-    wanted.look.conclude("svc", run, observe).await
+    let about = |seen: &Observation| asked::answered(seen, &wanted.names, connection);
+    let all = Selection::default();
+    wanted.look.conclude_about("svc", &all, about, run, observe).await
 }
 
 async fn observe(connection: &ConnectionArgs, wanted: &SvcArgs, run: &Run) -> Result<Observation, Failure> {

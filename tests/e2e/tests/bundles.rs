@@ -10,21 +10,29 @@ use serde_json::Value;
 
 /// A run on the lab with a cause, unpacked into a directory.
 fn recorded(directory: &Path) -> PathBuf {
-    let packed = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../docs/transcripts/netcheck-fdb.json.gz"
-    );
+    unpacked(directory, "netcheck-fdb")
+}
+
+fn unpacked_as(directory: &Path, name: &str) -> String {
+    unpacked(directory, name).to_str().expect("UTF-8").to_owned()
+}
+
+fn unpacked(directory: &Path, name: &str) -> PathBuf {
+    let packed = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../docs/transcripts/{name}.json.gz"));
     let mut text = Vec::new();
     let file = File::open(packed).expect("a recorded run");
     GzDecoder::new(file).read_to_end(&mut text).expect("a whole file");
-    let path = directory.join("seen.json");
+    let path = directory.join(format!("{name}.json"));
     std::fs::write(&path, text).expect("written");
     path
 }
 
 fn diagnose(args: &[&str]) -> Output {
-    Command::new(e2e::plugin_dir().join("kubectl-netcheck"))
-        .arg("diagnose")
+    run("netcheck", &[&["diagnose"], args].concat())
+}
+
+fn run(plugin: &str, args: &[&str]) -> Output {
+    Command::new(e2e::plugin_dir().join(format!("kubectl-{plugin}")))
         .args(args)
         .output()
         .expect("the plugins are built")
@@ -95,4 +103,99 @@ fn a_file_that_cannot_be_written_is_named_as_it_was_given() {
     };
     assert_eq!(refused.status.code(), Some(2));
     assert_eq!(said(&refused), format!("error: could not write {to}: {reason}"));
+}
+
+#[test]
+fn a_bundle_answers_what_it_was_asked_and_nothing_else() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| unpacked_as(dir.path(), name);
+    let (pairs, service) = (path("netcheck-pod-to-pod"), path("epcheck-svc"));
+    let (dns, cni) = (path("dnscheck-status"), path("cnicheck-detect"));
+    for (plugin, words, bundle, says) in [
+        (
+            "netcheck",
+            "egress",
+            &pairs,
+            "holds no tries of what lies outside",
+        ),
+        ("netcheck", "mtu", &pairs, "holds no measured sizes of packets"),
+        (
+            "netcheck",
+            "control-plane",
+            &pairs,
+            "holds no tries of the control plane",
+        ),
+        ("dnscheck", "latency", &dns, "holds no lookups"),
+        ("cnicheck", "config", &cni, "holds no reading of nodes"),
+        (
+            "epcheck",
+            "svc nosuch",
+            &service,
+            "was not asked about service/nosuch",
+        ),
+        (
+            "epcheck",
+            "svc kube-dns -n faults",
+            &service,
+            "was not asked about service/kube-dns",
+        ),
+        (
+            "epcheck",
+            "scan -n nosuch",
+            &service,
+            "is about namespace kube-system, not about nosuch",
+        ),
+        ("epcheck", "rules", &service, "holds no rules of nodes"),
+    ] {
+        let args: Vec<&str> = words.split(' ').chain(["--from-bundle", bundle]).collect();
+        let refused = run(plugin, &args);
+        assert_eq!(
+            refused.status.code(),
+            Some(2),
+            "{plugin} {words}: {}",
+            said(&refused)
+        );
+        assert!(
+            said(&refused).contains(says),
+            "{plugin} {words}: {}",
+            said(&refused)
+        );
+        assert!(refused.stdout.is_empty(), "{plugin} {words}");
+    }
+    for (plugin, words, bundle) in [
+        ("netcheck", "pod-to-pod", &pairs),
+        ("netcheck", "diagnose", &pairs),
+        ("epcheck", "svc kube-dns", &service),
+        ("epcheck", "svc svc/kube-dns.kube-system", &service),
+        ("epcheck", "scan", &service),
+        ("dnscheck", "status", &dns),
+        ("cnicheck", "detect", &cni),
+    ] {
+        let args: Vec<&str> = words.split(' ').chain(["--from-bundle", bundle]).collect();
+        let answered = run(plugin, &args);
+        assert_eq!(
+            answered.status.code(),
+            Some(0),
+            "{plugin} {words}: {}",
+            said(&answered)
+        );
+    }
+}
+
+#[test]
+fn flags_of_the_usual_command_are_taken_without_its_name() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let seen = recorded(dir.path());
+    let seen = seen.to_str().expect("UTF-8");
+    let named = diagnose(&["--from-bundle", seen, "-o", "json"]);
+    let unnamed = run("netcheck", &["--from-bundle", seen, "-o", "json"]);
+    assert_eq!(unnamed.status.code(), Some(1), "{}", said(&unnamed));
+    assert_eq!(unnamed.stdout, named.stdout);
+    let bogus = run("netcheck", &["--bogus"]);
+    assert_eq!(bogus.status.code(), Some(2));
+    assert!(
+        said(&bogus).starts_with("error: unknown flag: --bogus\n"),
+        "{}",
+        said(&bogus)
+    );
 }

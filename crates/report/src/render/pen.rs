@@ -57,6 +57,32 @@ impl Tone {
     }
 }
 
+/// The text for a terminal that shows nothing beyond ASCII: signs as the nearest of it, other characters as their numbers.
+pub fn ascii(text: &str) -> String {
+    let mut ascii = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '→' => ascii.push_str("->"),
+            '↔' => ascii.push_str("<->"),
+            '×' | '✗' => ascii.push('x'),
+            '✓' => ascii.push_str("ok"),
+            '…' => ascii.push_str("..."),
+            '‥' => ascii.push_str(".."),
+            // Bars, by their height.
+            '▁' | '▂' => ascii.push('_'),
+            '▅' | '▆' => ascii.push('='),
+            '▇' | '█' => ascii.push('#'),
+            '·' => ascii.push('.'),
+            '–' | '—' | '▃' | '▄' => ascii.push('-'),
+            '‘' | '’' => ascii.push('\''),
+            '“' | '”' => ascii.push('"'),
+            other if other.is_ascii() => ascii.push(other),
+            other => ascii.extend(other.escape_unicode()),
+        }
+    }
+    ascii
+}
+
 /// The sign that stands for a verdict where Unicode can be shown.
 pub(super) fn mark(verdict: Verdict) -> &'static str {
     match verdict {
@@ -92,23 +118,7 @@ impl Pen {
         if self.unicode || text.is_ascii() {
             return text;
         }
-        let mut ascii = String::with_capacity(text.len());
-        for character in text.chars() {
-            match character {
-                '→' => ascii.push_str("->"),
-                '↔' => ascii.push_str("<->"),
-                '×' | '✗' => ascii.push('x'),
-                '✓' => ascii.push_str("ok"),
-                '…' => ascii.push_str("..."),
-                '·' => ascii.push('.'),
-                '–' | '—' => ascii.push('-'),
-                '‘' | '’' => ascii.push('\''),
-                '“' | '”' => ascii.push('"'),
-                other if other.is_ascii() => ascii.push(other),
-                other => ascii.extend(other.escape_unicode()),
-            }
-        }
-        ascii
+        ascii(&text)
     }
 
     /// The text in a tone, where colour is allowed.

@@ -43,7 +43,7 @@ pub(super) fn write_table(
 ) {
     let mut lines: Vec<Vec<String>> = Vec::new();
     if header {
-        lines.push(headers.iter().map(|name| (*name).to_owned()).collect());
+        lines.push(headers.iter().map(|name| pen.clean(name)).collect());
     }
     lines.extend(
         rows.into_iter()

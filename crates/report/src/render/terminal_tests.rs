@@ -175,3 +175,11 @@ fn thirty_nodes_with_scattered_failures_on_60_columns_without_unicode() {
 fn one_node() {
     insta::assert_snapshot!(shown(1, short, |_| {}, &wide(80), Format::Text));
 }
+
+#[test]
+fn bars_and_quotes_become_what_ascii_has_for_them() {
+    assert_eq!(
+        crate::ascii("█▅▃·▁ “x” 0.25ms ‥ 2.5s"),
+        "#=-._ \"x\" 0.25ms .. 2.5s"
+    );
+}

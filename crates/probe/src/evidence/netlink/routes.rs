@@ -122,6 +122,8 @@ pub(in crate::evidence) fn rules(answers: &Answers<'_>) -> Observed<Vec<PolicyRu
 }
 
 fn rule(message: &Message<'_>) -> PolicyRule {
+    /// `FIB_RULE_INVERT`, of the flags in the header.
+    const INVERT: u32 = 2;
     const FRA_DST: u16 = 1;
     const FRA_SRC: u16 = 2;
     const FRA_IIFNAME: u16 = 3;
@@ -136,6 +138,9 @@ fn rule(message: &Message<'_>) -> PolicyRule {
         Some(address) => format!("from {address}/{}", message.byte(2)),
         None => "from all".to_owned(),
     };
+    if message.word(8) & INVERT != 0 {
+        selector.insert_str(0, "not ");
+    }
     let suppressed = attributes.word(FRA_SUPPRESS_PREFIXLEN);
     let parts = [
         attributes

@@ -291,6 +291,8 @@ fn rules_are_read_as_they_are_typed() {
     closed.header.family = AddressFamily::Inet6;
     closed.header.action = RuleAction::Blackhole;
     closed.attributes = vec![RuleAttribute::SuppressPrefixLen(0)];
+    // As Calico has it with WireGuard.
+    closed.header.flags = netlink_packet_route::rule::RuleFlags::Invert;
     let rules = [marked, closed].map(RouteNetlinkMessage::NewRule);
     let rules = table(read(vec![(id::RULES, rules.to_vec())]).rules);
     let read: Vec<_> = rules
@@ -313,7 +315,7 @@ fn rules_are_read_as_they_are_typed() {
                 "lookup 2004",
                 false
             ),
-            (0, "from all suppress_prefixlength 0", "blackhole", true),
+            (0, "not from all suppress_prefixlength 0", "blackhole", true),
         ]
     );
 }

@@ -30,6 +30,12 @@ pub(super) fn section(report: &Report) -> Markup {
     let marks = Marks::of(report);
     let drawn = choose(&nodes, &marks);
     let hidden = nodes.len() - drawn.len();
+    let is_hidden = |node: &&&str| !drawn.contains(*node);
+    let hit = nodes
+        .iter()
+        .filter(is_hidden)
+        .filter(|node| marks.concerns(node))
+        .count();
     let names = ShortNames::of(nodes.iter().copied());
     let places = Places {
         boxes: drawn.len() + usize::from(hidden > 0),
@@ -47,10 +53,10 @@ pub(super) fn section(report: &Report) -> Markup {
                 svg.map viewBox={ "0 0 " (WIDTH) " " (places.height() + 18) } role="img" aria-label=(clean(&told.join("; "))) {
                     (bar(places.height(), marks.middle))
                     @for (name, seat) in &seats { (links(*seat, name, &marks)) }
-                    @if hidden > 0 { (link(places.seat(drawn.len()).spoke(), false)) }
+                    @if hidden > 0 { (link(places.seat(drawn.len()).spoke(), hit > 0)) }
                     @for (index, chord) in marks.chords.iter().enumerate() { (self::chord(chord, index, &seats)) }
                     @for (name, seat) in &seats { (node(*seat, name, names.short(name), &marks)) }
-                    @if hidden > 0 { (others(places.seat(drawn.len()), hidden)) }
+                    @if hidden > 0 { (others(places.seat(drawn.len()), hidden, hit)) }
                 }
             }
             @for sentence in &told { p.soft.small { (clean(sentence)) } }
@@ -206,11 +212,15 @@ fn node(seat: Seat, name: &str, short: &str, marks: &Marks<'_>) -> Markup {
     }
 }
 
-fn others(seat: Seat, count: usize) -> Markup {
+fn others(seat: Seat, count: usize, hit: usize) -> Markup {
+    let text = match hit {
+        0 => format!("{count} nodes without a mark"),
+        hit => format!("{count} nodes more, {hit} with a mark"),
+    };
     let x = seat.x(80, BOX.0);
     html! {
         rect.box x=(x) y=(seat.y - BOX.1 / 2) width=(BOX.0) height=(BOX.1) rx="6" {}
-        text.faint x=(x + BOX.0 / 2) y=(seat.y + 4) text-anchor="middle" { (count) " nodes without a mark" }
+        text.faint x=(x + BOX.0 / 2) y=(seat.y + 4) text-anchor="middle" { (text) }
     }
 }
 
