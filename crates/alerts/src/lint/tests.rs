@@ -287,6 +287,53 @@ fn what_is_emitted_has_no_finding_of_our_own() {
 }
 
 #[test]
+fn rules_on_our_own_runs_are_emitted_only_where_they_are_asked_for() {
+    let emitted = |on_own_metrics| emit(EmitFormat::Yaml, &EmitOptions { on_own_metrics });
+    assert!(!emitted(false).contains("netcheck_"));
+    let own = emitted(true);
+    for metric in [
+        "netcheck_verdict",
+        "netcheck_pairs",
+        "netcheck_gaps",
+        "netcheck_run_timestamp_seconds",
+    ] {
+        assert!(own.contains(metric), "{metric}");
+    }
+}
+
+#[test]
+fn what_nothing_of_ours_writes_is_no_metric() {
+    for name in [
+        "netcheck_probe_success",
+        "netcheck_probe_duration_seconds_bucket",
+        "dnscheck_lookup_success",
+        "cnicheck_ipam_used_ratio",
+    ] {
+        let report = report(&alert("A", &format!("{name} > 0")));
+        assert_eq!(findings(&report, "alert-unknown-metric").len(), 1, "{name}");
+    }
+}
+
+#[test]
+fn the_rules_of_our_own_documentation_have_nothing_to_look_at() {
+    let page = include_str!("../../../../docs/output.md");
+    let (_, section) = page.split_once("## Prometheus\n").expect("the section");
+    let (_, rules) = section.split_once("```yaml\n").expect("rules");
+    let (rules, _) = rules.split_once("```").expect("their end");
+    let report = report(rules);
+    assert_eq!(input(rules).rules.len(), 3);
+    // That nothing notices a dead DNS is a note, and true of a part.
+    let told: Vec<&str> = report
+        .findings()
+        .iter()
+        .filter(|finding| finding.severity > Severity::Note)
+        .map(|finding| finding.summary.as_str())
+        .collect();
+    assert!(told.is_empty(), "{told:?}");
+    assert_eq!(report.verdict(), Verdict::Pass);
+}
+
+#[test]
 fn findings_are_worst_first_and_can_be_rendered() {
     let report = report(&alert(
         "A",
