@@ -349,6 +349,46 @@ fn findings_are_worst_first_and_can_be_rendered() {
 }
 
 #[test]
+fn a_name_may_look_like_a_boolean_or_a_number() {
+    for name in ["n", "Yes", "off", "true", "5", "1.5"] {
+        let text = format!(
+            "groups:\n- name: {name}\n  rules:\n  - alert: {name}\n    expr: up == 0\n    labels: {{y: on}}\n"
+        );
+        let read = input(&text);
+        let rule = &read.rules[0];
+        assert_eq!(rule.name, name);
+        assert_eq!(rule.place, format!("rules.yaml: groups[{name}].rules[0].expr"));
+        assert_eq!(rule.labels["y"], "on");
+    }
+}
+
+#[test]
+fn a_group_without_rules_is_a_group() {
+    assert!(input("groups:\n- name: g\n  rules:\n").rules.is_empty());
+    assert!(input("groups:\n").rules.is_empty());
+}
+
+#[test]
+fn what_is_wrong_in_a_rule_file_is_told_with_its_place() {
+    let group = "groups:\n- name: g\n  rules:\n  - {alert: A, expr: up}\n";
+    for (more, place) in [
+        ("- name: {a: b}\n", "rules.yaml: groups[1]: "),
+        ("- rules: []\n", "rules.yaml: groups[1]: "),
+        ("- name: h\n  rules: 5\n", "rules.yaml: groups[1]: "),
+        (
+            "  - alert: [B]\n    expr: up\n",
+            "rules.yaml: groups[g].rules[1]: ",
+        ),
+        ("  - alert: B\n", "rules.yaml: groups[g].rules[1]: "),
+    ] {
+        let documents = Document::of_file("rules.yaml", &format!("{group}{more}")).expect("YAML");
+        let error = Input::default().add(&documents[0]).expect_err(more).to_string();
+        assert!(error.starts_with(place), "{error}");
+        assert!(!error.contains("neither"), "{error}");
+    }
+}
+
+#[test]
 fn what_is_no_rule_file_is_an_error_that_names_it() {
     let add = |text: &str| {
         let documents = Document::of_file("x.yaml", text)?;
