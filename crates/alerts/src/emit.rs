@@ -16,7 +16,7 @@ pub enum EmitFormat {
 /// What can be chosen of the rules.
 #[derive(Clone, Debug, Default)]
 pub struct EmitOptions {
-    /// Also rules on what `kubectl netcheck watch --metrics` exports. Without such a watch they are silent for ever.
+    /// Also rules on what `-o prometheus` writes. Where no such file is scraped they are silent for ever.
     pub on_own_metrics: bool,
 }
 
@@ -26,8 +26,8 @@ struct Emitted {
     waits: &'static str,
     severity: &'static str,
     summary: &'static str,
-    /// The id of the check that looks for the same.
-    check: &'static str,
+    /// The id of the check that looks for the same; `None` where only the run itself says what it was.
+    check: Option<&'static str>,
 }
 
 /// The DaemonSets of the CNIs that are known.
@@ -40,7 +40,7 @@ const RULES: &[Emitted] = &[
         waits: "10m",
         severity: "warning",
         summary: "pod {{ $labels.namespace }}/{{ $labels.pod }} is not ready",
-        check: "ep-ready",
+        check: Some("ep-ready"),
     },
     Emitted {
         alert: "ServiceWithoutEndpoints",
@@ -48,7 +48,7 @@ const RULES: &[Emitted] = &[
         waits: "5m",
         severity: "warning",
         summary: "service {{ $labels.namespace }}/{{ $labels.service }} has no ready endpoint",
-        check: "ep-empty",
+        check: Some("ep-empty"),
     },
     Emitted {
         alert: "LoadBalancerPending",
@@ -56,7 +56,7 @@ const RULES: &[Emitted] = &[
         waits: "5m",
         severity: "warning",
         summary: "service {{ $labels.namespace }}/{{ $labels.service }} has no load balancer address",
-        check: "ep-lb-pending",
+        check: Some("ep-lb-pending"),
     },
     Emitted {
         alert: "ClusterDNSDown",
@@ -64,7 +64,7 @@ const RULES: &[Emitted] = &[
         waits: "1m",
         severity: "critical",
         summary: "no DNS pod of the cluster is there, or none is scraped",
-        check: "dns-deploy",
+        check: Some("dns-deploy"),
     },
     Emitted {
         alert: "ClusterDNSErrors",
@@ -72,7 +72,7 @@ const RULES: &[Emitted] = &[
         waits: "5m",
         severity: "warning",
         summary: "more than 5 % of DNS answers are SERVFAIL",
-        check: "dns-servfail",
+        check: Some("dns-servfail"),
     },
     Emitted {
         alert: "ClusterDNSSlow",
@@ -80,7 +80,7 @@ const RULES: &[Emitted] = &[
         waits: "5m",
         severity: "warning",
         summary: "one in a hundred DNS answers takes more than a second",
-        check: "dns-lat",
+        check: Some("dns-lat"),
     },
     Emitted {
         alert: "ClusterDNSStarved",
@@ -88,7 +88,7 @@ const RULES: &[Emitted] = &[
         waits: "5m",
         severity: "warning",
         summary: "a DNS pod does not even answer itself in time",
-        check: "dns-resources",
+        check: Some("dns-resources"),
     },
     Emitted {
         alert: "ClusterDNSUpstreamDown",
@@ -96,7 +96,7 @@ const RULES: &[Emitted] = &[
         waits: "5m",
         severity: "warning",
         summary: "all resolvers that the cluster's DNS forwards to are down",
-        check: "dns-up",
+        check: Some("dns-up"),
     },
     Emitted {
         alert: "CorefileReloadFailed",
@@ -104,7 +104,7 @@ const RULES: &[Emitted] = &[
         waits: "0m",
         severity: "critical",
         summary: "the Corefile is not understood; the next restart of a DNS pod will fail",
-        check: "dns-cf-parse",
+        check: Some("dns-cf-parse"),
     },
     Emitted {
         alert: "KubeProxyStuck",
@@ -112,7 +112,7 @@ const RULES: &[Emitted] = &[
         waits: "5m",
         severity: "critical",
         summary: "kube-proxy on {{ $labels.instance }} has changes waiting and does not write them; a dead API watch is not seen by this",
-        check: "ep-kp-metrics",
+        check: Some("ep-kp-metrics"),
     },
     Emitted {
         alert: "KubeProxyRestoreFailing",
@@ -120,7 +120,7 @@ const RULES: &[Emitted] = &[
         waits: "5m",
         severity: "critical",
         summary: "kube-proxy on {{ $labels.instance }} cannot write its rules",
-        check: "ep-kp-log",
+        check: Some("ep-kp-log"),
     },
     Emitted {
         alert: "CNINotReady",
@@ -128,7 +128,7 @@ const RULES: &[Emitted] = &[
         waits: "5m",
         severity: "critical",
         summary: "the CNI's pods ({{ $labels.namespace }}/{{ $labels.daemonset }}) are not ready on every node",
-        check: "cni-ds-ready",
+        check: Some("cni-ds-ready"),
     },
     Emitted {
         alert: "ConntrackFilling",
@@ -136,7 +136,7 @@ const RULES: &[Emitted] = &[
         waits: "5m",
         severity: "warning",
         summary: "the connection table of {{ $labels.instance }} is more than 80 % full",
-        check: "net-ct-use",
+        check: Some("net-ct-use"),
     },
     Emitted {
         alert: "ConntrackFull",
@@ -144,7 +144,7 @@ const RULES: &[Emitted] = &[
         waits: "5m",
         severity: "critical",
         summary: "the connection table of {{ $labels.instance }} is full: new connections are dropped",
-        check: "net-ct-full",
+        check: Some("net-ct-full"),
     },
     Emitted {
         alert: "PodAddressesLow",
@@ -152,26 +152,42 @@ const RULES: &[Emitted] = &[
         waits: "15m",
         severity: "warning",
         summary: "{{ $labels.instance }} has few addresses left for pods (AWS VPC CNI only)",
-        check: "cni-ipam-use",
+        check: Some("cni-ipam-use"),
     },
 ];
 
 const ON_OWN_METRICS: &[Emitted] = &[
     Emitted {
-        alert: "PodPathBroken",
-        expr: r"netcheck_probe_success == 0",
-        waits: "2m",
-        severity: "critical",
-        summary: "pods on {{ $labels.source_node }} do not reach {{ $labels.path }} on {{ $labels.target_node }}",
-        check: "net-mesh",
+        alert: "NetcheckFails",
+        expr: r#"netcheck_verdict{verdict="fail"} == 1"#,
+        waits: "5m",
+        severity: "warning",
+        summary: "kubectl {{ $labels.plugin }} {{ $labels.command }} found a problem",
+        check: None,
     },
     Emitted {
-        alert: "PodPathSlow",
-        expr: r"histogram_quantile(0.99, sum by (le, source_node, target_node) (rate(netcheck_probe_duration_seconds_bucket[10m]))) > 10 * histogram_quantile(0.99, sum by (le, source_node, target_node) (rate(netcheck_probe_duration_seconds_bucket[1d] offset 1d)))",
-        waits: "10m",
+        alert: "NetcheckPairsFail",
+        expr: r#"netcheck_pairs{state="failed"} > 0"#,
+        waits: "5m",
+        severity: "critical",
+        summary: "{{ $value }} pairs of nodes do not reach each other's pods ({{ $labels.family }}, {{ $labels.protocol }})",
+        check: Some("net-mesh"),
+    },
+    Emitted {
+        alert: "NetcheckGaps",
+        expr: r"netcheck_gaps > 0",
+        waits: "1h",
         severity: "warning",
-        summary: "from {{ $labels.source_node }} to {{ $labels.target_node }} it takes ten times as long as the day before",
-        check: "net-perf",
+        summary: "kubectl {{ $labels.plugin }} {{ $labels.command }} cannot see everything: what it does not find may be there",
+        check: None,
+    },
+    Emitted {
+        alert: "NetcheckIsOld",
+        expr: r"time() - netcheck_run_timestamp_seconds > 3 * 3600",
+        waits: "5m",
+        severity: "warning",
+        summary: "kubectl {{ $labels.plugin }} {{ $labels.command }} has not ended for three hours: what its file says is old",
+        check: None,
     },
 ];
 
@@ -181,7 +197,7 @@ const ON_OWN_METRICS: &[Emitted] = &[
 pub fn emit(format: EmitFormat, options: &EmitOptions) -> String {
     let mut groups = vec![group("network-and-dns", RULES)];
     if options.on_own_metrics {
-        groups.push(group("netcheck-probes", ON_OWN_METRICS));
+        groups.push(group("netcheck-runs", ON_OWN_METRICS));
     }
     let file = json!({ "groups": groups });
     let document = match format {
@@ -211,9 +227,16 @@ fn group(name: &str, rules: &[Emitted]) -> Value {
             "labels": { "severity": rule.severity },
             "annotations": {
                 "summary": rule.summary,
-                "runbook": format!("kubectl netcheck checks {}", rule.check),
+                "runbook": runbook(rule),
             },
         })
     });
     json!({ "name": name, "rules": rules.collect::<Vec<_>>() })
+}
+
+fn runbook(rule: &Emitted) -> String {
+    match rule.check {
+        Some(check) => format!("kubectl netcheck checks {check}"),
+        None => "kubectl {{ $labels.plugin }} {{ $labels.command }}".to_owned(),
+    }
 }

@@ -34,7 +34,8 @@ pub(crate) struct Metric {
     pub(crate) gone: Option<&'static str>,
 }
 
-/// Families of which every metric is in the table: what begins so and is not there does not exist.
+/// Families of which every metric is in the table: what begins so and is not there does not exist. All plugins write
+/// `netcheck_`; of the other three there is nothing by their own names.
 pub(crate) const COMPLETE: [&str; 6] = [
     "coredns_",
     "kubeproxy_",
@@ -103,9 +104,134 @@ pub(crate) fn is_counter(series: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use report::{
+        CellState, CheckResult, Confidence, Coverage, Evidence, Family, FamilyMatrix, Finding, Format, Loss,
+        Matrix, MatrixCell, PathMtu, PhaseStats, ProbeState, Protocol, RenderOptions, Report, RootCause,
+        Severity, Stats, Subject, Target, Tried, TriedFrom, render,
+    };
 
     use super::*;
+
+    /// A report that has a sample of everything.
+    fn full() -> Report {
+        let works = || CellState::Ok {
+            median_us: 300,
+            worst_us: 900,
+        };
+        let evidence = || Evidence::probe("no answer", "tcp a → b");
+        let target = Target {
+            command: "pod-to-pod".into(),
+            server_version: Some("v1.35.0".into()),
+            nodes: Some(2),
+            probe_namespace: None,
+        };
+        let findings = vec![Finding::new(
+            "net-mesh",
+            Severity::Error,
+            Subject::Cluster,
+            "nothing gets through",
+            evidence(),
+        )];
+        let checks = vec![CheckResult::judged(
+            "net-mesh",
+            "packets pass",
+            &findings,
+            Vec::new(),
+        )];
+        let mut report = Report::new("kubectl-netcheck v0.1.0", target, "nothing", findings, checks);
+        report.taken_at = Some("2026-01-02T03:04:05Z".into());
+        report.root_causes = vec![RootCause {
+            id: "net-mesh".into(),
+            summary: "the way is broken".into(),
+            subject: Subject::Cluster,
+            confidence: Confidence::Suspect { reason: "so".into() },
+            evidence: vec![evidence()],
+            explains: Vec::new(),
+            ruled_out: Vec::new(),
+            fix: None,
+            verify: None,
+        }];
+        let cell = MatrixCell {
+            source: "a".into(),
+            target: "b".into(),
+            probes: vec![ProbeState {
+                protocol: Protocol::Tcp,
+                result: works(),
+            }],
+            path_mtu: Some(PathMtu {
+                passes: 1_450,
+                sends: 1_450,
+                told_by: None,
+            }),
+            loss: vec![Loss {
+                bytes: 100,
+                sent: 10,
+                lost_there: None,
+                lost_back: None,
+                lost: 1,
+            }],
+        };
+        report.matrix = Some(Matrix {
+            coverage: Coverage::Full,
+            bulk_bytes: None,
+            families: vec![FamilyMatrix {
+                family: Family::IPv4,
+                sources: vec!["a".into()],
+                targets: vec!["b".into()],
+                cells: vec![cell],
+            }],
+        });
+        report.tried = vec![Tried {
+            subject: Subject::Cluster,
+            way: "ClusterIP".into(),
+            address: "10.96.0.7:80/tcp".into(),
+            control: false,
+            expected: "answer".into(),
+            results: vec![TriedFrom {
+                source: "a".into(),
+                result: works(),
+                as_expected: Some(true),
+            }],
+        }];
+        report.stats = Stats {
+            api_calls: Some(1),
+            bytes_received: Some(1),
+            bytes_sent: Some(1),
+            probes: Some(1),
+            phases: vec![PhaseStats {
+                name: "observe".into(),
+                took_ms: 1,
+            }],
+        };
+        report
+    }
+
+    #[test]
+    fn our_own_metrics_are_those_that_a_report_is_written_as() {
+        let text = render(&full(), Format::Prometheus, &RenderOptions::default());
+        let mut written: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let (name, rest) = line.split_once('{').expect("every sample has labels");
+            // Every label but the first follows a comma and comes before an equals sign.
+            let labels = rest.split("=\"").filter_map(|part| {
+                let label = part.rsplit(',').next()?;
+                (!label.contains('}')).then_some(label)
+            });
+            written.entry(name).or_default().extend(labels);
+        }
+        let known: BTreeMap<&str, BTreeSet<&str>> = METRICS
+            .iter()
+            .filter(|metric| {
+                ["netcheck_", "dnscheck_", "epcheck_", "cnicheck_"]
+                    .iter()
+                    .any(|ours| metric.name.starts_with(ours))
+            })
+            .map(|metric| (metric.name, metric.labels.iter().copied().collect()))
+            .collect();
+        assert_eq!(written, known, "{text}");
+    }
 
     #[test]
     fn a_metric_stands_once() {

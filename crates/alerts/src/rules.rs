@@ -2,7 +2,8 @@
 //! `PodMonitor`s.
 
 use report::{Observed, Subject};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -24,6 +25,16 @@ pub enum ReadError {
     NoRules {
         /// As it was named.
         file: String,
+        /// What was not as expected.
+        error: String,
+    },
+    /// It holds rules, of which one cannot be understood.
+    #[error("{file}: {place}: {error}")]
+    WrongRule {
+        /// As it was named.
+        file: String,
+        /// Where, as `groups[dns].rules[2]`.
+        place: String,
         /// What was not as expected.
         error: String,
     },
@@ -84,28 +95,23 @@ pub(crate) struct Filter {
 }
 
 #[derive(Deserialize)]
-struct Groups {
-    groups: Vec<Group>,
-}
-
-#[derive(Deserialize)]
 struct Group {
+    #[serde(deserialize_with = "name")]
     name: String,
-    #[serde(default)]
-    rules: Vec<RawRule>,
+    rules: Option<Vec<Value>>,
 }
 
 #[derive(Deserialize)]
 struct RawRule {
+    #[serde(default, deserialize_with = "optional_name")]
     alert: Option<String>,
+    #[serde(default, deserialize_with = "optional_name")]
     record: Option<String>,
     expr: Value,
     #[serde(rename = "for")]
     waits: Option<Value>,
-    #[serde(default)]
-    labels: BTreeMap<String, Value>,
-    #[serde(default)]
-    annotations: BTreeMap<String, Value>,
+    labels: Option<BTreeMap<String, Value>>,
+    annotations: Option<BTreeMap<String, Value>>,
 }
 
 #[derive(Deserialize)]
@@ -139,10 +145,13 @@ impl Document {
     /// # Errors
     /// When it is neither.
     pub fn of_file(file: &str, text: &str) -> Result<Vec<Self>, ReadError> {
-        let values: Vec<Value> = serde_saphyr::from_multiple(text).map_err(|error| ReadError::NoYaml {
-            file: file.to_owned(),
-            error: error.to_string().lines().next().unwrap_or_default().to_owned(),
-        })?;
+        // Prometheus reads `n` and `on` as the words they are wherever a word is expected.
+        let options = serde_saphyr::options! { strict_booleans: true };
+        let values: Vec<Value> =
+            serde_saphyr::from_multiple_with_options(text, options).map_err(|error| ReadError::NoYaml {
+                file: file.to_owned(),
+                error: error.to_string().lines().next().unwrap_or_default().to_owned(),
+            })?;
         let documents = values
             .into_iter()
             .filter(|value| !value.is_null())
@@ -158,7 +167,7 @@ impl Input {
     /// Adds a document: an object, a list of objects, or a rule file.
     ///
     /// # Errors
-    /// When it holds neither rules nor a monitor.
+    /// When it holds neither rules nor a monitor, or rules that cannot be understood.
     pub fn add(&mut self, document: &Document) -> Result<(), ReadError> {
         let Document { from, value } = document;
         let wrong = |error: String| ReadError::NoRules {
@@ -170,7 +179,6 @@ impl Input {
             Some("PrometheusRule") => {
                 let spec = value.get("spec").unwrap_or(&Value::Null);
                 self.add_groups(from, spec, Some(&subject("prometheusrule", value)))
-                    .map_err(|error| wrong(error.to_string()))
             }
             Some(kind @ ("ServiceMonitor" | "PodMonitor")) => {
                 let monitor = monitor(kind, from, value).map_err(|error| wrong(error.to_string()))?;
@@ -191,9 +199,8 @@ impl Input {
                 Ok(())
             }
             Some(kind) => Err(wrong(format!("it is a {kind}"))),
-            None => self
-                .add_groups(from, value, None)
-                .map_err(|error| wrong(error.to_string())),
+            None if value.get("groups").is_none() => Err(wrong("it has no groups".to_owned())),
+            None => self.add_groups(from, value, None),
         }
     }
 
@@ -212,21 +219,44 @@ impl Input {
         self.unread.push(gap);
     }
 
-    fn add_groups(
-        &mut self,
-        from: &str,
-        value: &Value,
-        object: Option<&Subject>,
-    ) -> Result<(), serde_json::Error> {
-        let groups = Groups::deserialize(value)?;
-        for group in groups.groups {
-            for (index, raw) in group.rules.into_iter().enumerate() {
-                let place = format!("{from}: groups[{}].rules[{index}].expr", group.name);
-                self.rules.push(rule(raw, place, object));
+    fn add_groups(&mut self, from: &str, value: &Value, object: Option<&Subject>) -> Result<(), ReadError> {
+        let wrong = |place: String, error: serde_json::Error| ReadError::WrongRule {
+            file: from.to_owned(),
+            place,
+            error: error.to_string(),
+        };
+        let groups = value.get("groups").unwrap_or(&Value::Null);
+        let groups =
+            Option::<Vec<Value>>::deserialize(groups).map_err(|error| wrong("groups".to_owned(), error))?;
+        for (index, group) in groups.into_iter().flatten().enumerate() {
+            let group =
+                Group::deserialize(group).map_err(|error| wrong(format!("groups[{index}]"), error))?;
+            for (index, raw) in group.rules.into_iter().flatten().enumerate() {
+                let place = format!("groups[{}].rules[{index}]", group.name);
+                let raw = RawRule::deserialize(raw).map_err(|error| wrong(place.clone(), error))?;
+                self.rules
+                    .push(rule(raw, format!("{from}: {place}.expr"), object));
             }
         }
         Ok(())
     }
+}
+
+/// A name is text, whatever kind of scalar it looks like.
+fn name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let value = Value::deserialize(from)?;
+    match value {
+        Value::String(_) | Value::Number(_) | Value::Bool(_) => Ok(plain(&value)),
+        Value::Null | Value::Array(_) | Value::Object(_) => Err(D::Error::custom("a name has to be a text")),
+    }
+}
+
+fn optional_name<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let value = Value::deserialize(from)?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    name(value).map(Some).map_err(D::Error::custom)
 }
 
 fn subject(kind: &str, value: &Value) -> Subject {
@@ -259,8 +289,10 @@ fn rule(raw: RawRule, place: String, object: Option<&Subject>) -> Rule {
         name: name.clone(),
         namespace: None,
     });
-    let words =
-        |map: BTreeMap<String, Value>| map.into_iter().map(|(key, value)| (key, plain(&value))).collect();
+    let words = |map: Option<BTreeMap<String, Value>>| {
+        let pairs = map.into_iter().flatten();
+        pairs.map(|(key, value)| (key, plain(&value))).collect()
+    };
     Rule {
         expr: parse(&text),
         text,

@@ -45,7 +45,7 @@ pub struct Text {
 }
 
 impl Text {
-    /// What it looks like, most usual first: literal text in lower case, with `*` for anything and `{name}` for a word.
+    /// What it looks like, most usual first: literal text, with `*` for anything and `{name}` for a word.
     pub fn looks_like(&self) -> &'static [&'static str] {
         self.patterns
     }

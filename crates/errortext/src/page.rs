@@ -4,8 +4,9 @@ use report::{sanitize, wrap};
 
 use crate::{Match, Rank, Reading};
 
-/// A reading for people, `width` columns wide. Ends with a line feed. What came from the text is made safe for a terminal.
-pub fn page(reading: &Reading, width: usize) -> String {
+/// A reading for people, `width` columns wide, as said by this plugin (`netcheck`). Ends with a line feed. What came from
+/// the text is made safe for a terminal.
+pub fn page(reading: &Reading, width: usize, plugin: &str) -> String {
     let mut out = String::new();
     if reading.matches.is_empty() {
         wrap(
@@ -18,8 +19,11 @@ pub fn page(reading: &Reading, width: usize) -> String {
             &mut out,
             width,
             "    ",
-            "That is no sign that the network is well: it is a text that is not in the table. Give the line that the failing \
-             program itself wrote, whole, or look at the cluster: `kubectl netcheck pod-to-pod`.",
+            &format!(
+                "That is no sign that the network is well: it is a text that is not in the table. Give the line that the \
+                 failing program itself wrote, whole, or look at the cluster: `{}`.",
+                look(plugin)
+            ),
         );
         return out;
     }
@@ -28,12 +32,23 @@ pub fn page(reading: &Reading, width: usize) -> String {
             out.push('\n');
         }
         let is_same = index > 0 && reading.matches[index - 1].line == found.line;
-        write_match(&mut out, width, found, is_same);
+        write_match(&mut out, width, found, is_same, plugin);
     }
     out
 }
 
-fn write_match(out: &mut String, width: usize, found: &Match, is_same_line: bool) {
+/// The command of a plugin that looks at a cluster without being told what for.
+fn look(plugin: &str) -> String {
+    let command = match plugin {
+        "netcheck" => " pod-to-pod",
+        "epcheck" => " scan",
+        "cnicheck" => " status",
+        _ => "",
+    };
+    format!("kubectl {plugin}{command}")
+}
+
+fn write_match(out: &mut String, width: usize, found: &Match, is_same_line: bool, plugin: &str) {
     let text = found.text;
     if is_same_line {
         wrap(out, width, "", "In the same line:");
@@ -77,7 +92,7 @@ fn write_match(out: &mut String, width: usize, found: &Match, is_same_line: bool
         out,
         width,
         "more",
-        &format!("kubectl netcheck checks {}", text.check),
+        &format!("kubectl {plugin} checks {}", text.check),
     );
 }
 

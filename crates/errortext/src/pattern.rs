@@ -1,6 +1,7 @@
 //! Patterns of error texts: literal text in lower case, where `*` stands for anything within the line, also nothing, and
-//! `{name}` for a word that is kept under this name. Texts are compared without regard to case, and a pattern that begins
-//! or ends in a letter or a digit begins or ends at a word.
+//! `{name}` for a word that is kept under this name. Texts are compared without regard to case, but for literal text in upper
+//! case: a word that only then is one of its kind, as `REFUSED`. A pattern that begins or ends in a letter or a digit begins or
+//! ends at a word.
 
 /// Where a pattern was found in a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,22 @@ enum Token {
     Word(&'static str),
 }
 
+impl Found {
+    /// Whether all of it is literal.
+    pub(crate) fn is_literal(&self) -> bool {
+        self.literal == self.end - self.start
+    }
+}
+
+/// The line as a literal is compared with it.
+fn as_compared<'a>(literal: &str, line: &'a str, lower: &'a str) -> &'a str {
+    if literal.contains(|c: char| c.is_ascii_uppercase()) {
+        line
+    } else {
+        lower
+    }
+}
+
 /// The first place where the pattern stands.
 pub(crate) fn find(pattern: &'static str, line: &str) -> Option<Found> {
     let tokens = tokens(pattern);
@@ -28,7 +45,7 @@ pub(crate) fn find(pattern: &'static str, line: &str) -> Option<Found> {
     let Some(Token::Literal(first)) = tokens.first() else {
         return None;
     };
-    lower
+    as_compared(first, line, &lower)
         .match_indices(first)
         .map(|(start, _)| start)
         .filter(|start| begins_at_word(&lower, *start, first))
@@ -65,20 +82,21 @@ fn from(tokens: &[Token], line: &str, lower: &str, start: usize) -> Option<Found
     let mut index = 0;
     while let Some(token) = tokens.get(index) {
         let rest = &lower[found.end..];
+        let rest_for = |literal: &str| &as_compared(literal, line, lower)[found.end..];
         match (*token, tokens.get(index + 1)) {
             (Token::Literal(literal), _) => {
-                if !rest.starts_with(literal) {
+                if !rest_for(literal).starts_with(literal) {
                     return None;
                 }
                 found.end += literal.len();
                 found.literal += literal.len();
             }
-            (Token::Any, Some(Token::Literal(next))) => found.end += rest.find(next)?,
+            (Token::Any, Some(Token::Literal(next))) => found.end += rest_for(next).find(next)?,
             (Token::Any, _) => found.end = lower.len(),
             (Token::Word(name), next) => {
                 let word = rest.split(char::is_whitespace).next().unwrap_or_default();
                 let length = match next {
-                    Some(Token::Literal(next)) => word_length(rest, next)?,
+                    Some(Token::Literal(next)) => word_length(rest_for(next), next)?,
                     Some(_) => word.len(),
                     None => word
                         .trim_end_matches([':', ',', '.', ';', '"', '\'', ')', ']'])
@@ -156,6 +174,14 @@ mod tests {
         assert!(find("eof", "unexpected EOF").is_some());
         assert!(find("eof", "unexpected EOFX").is_none());
         assert!(find("refused", "unrefused").is_none());
+    }
+
+    #[test]
+    fn upper_case_is_meant_as_it_stands() {
+        assert!(find("REFUSED", "status: REFUSED").is_some());
+        assert!(find("REFUSED", "status: refused").is_none());
+        assert!(find("rcode * REFUSED", "Rcode is REFUSED").is_some());
+        assert!(find("rcode * REFUSED", "rcode is refused").is_none());
     }
 
     #[test]

@@ -58,6 +58,17 @@ fn recognized(line: &str) -> Vec<(&'static Text, Found)> {
             Some((text, best.max_by_key(|found| found.literal)?))
         })
         .collect();
+    // A word of a longer fixed text says nothing of its own, however telling it is elsewhere.
+    let fixed: Vec<(usize, usize)> = found
+        .iter()
+        .filter(|(text, found)| text.rank != Rank::Frame && found.is_literal())
+        .map(|(_, found)| (found.start, found.end))
+        .collect();
+    found.retain(|(_, found)| {
+        !fixed.iter().any(|(start, end)| {
+            *start <= found.start && found.end <= *end && end - start > found.end - found.start
+        })
+    });
     found.sort_by_key(|(text, found)| (text.rank, std::cmp::Reverse(found.literal)));
     let mut kept: Vec<(&'static Text, Found)> = Vec::new();
     for (text, found) in found {

@@ -50,12 +50,16 @@ fn every_row_is_shown_on_what_it_is_for_and_on_what_looks_like_it() {
 }
 
 #[test]
-fn patterns_are_in_lower_case_and_begin_with_a_word() {
+fn patterns_are_in_one_case_and_begin_with_a_word() {
     for text in texts() {
         assert!(!text.patterns.is_empty(), "{}", text.name);
         for pattern in text.patterns {
             let literal: String = pattern.split(['{', '}']).step_by(2).collect();
-            assert_eq!(literal, literal.to_ascii_lowercase(), "{}", text.name);
+            assert!(
+                [literal.to_ascii_lowercase(), literal.to_ascii_uppercase()].contains(&literal),
+                "{}: {pattern:?}",
+                text.name
+            );
             let literal: usize = literal.chars().filter(char::is_ascii_alphanumeric).count();
             assert!(literal >= 5, "{}: {pattern:?} would match anything", text.name);
         }
@@ -120,6 +124,32 @@ fn the_ending_of_a_longer_text_is_not_told_again() {
 }
 
 #[test]
+fn a_lookup_that_timed_out_is_one_with_and_without_a_socket_in_the_text() {
+    let reading = read("dial tcp: lookup db on 10.96.0.10:53: i/o timeout");
+    assert_eq!(reading.matches.len(), 1);
+    assert_eq!(
+        reading.matches[0].kept,
+        [("name", "db".to_owned()), ("server", "10.96.0.10:53".to_owned())]
+    );
+}
+
+#[test]
+fn a_page_names_the_plugin_that_says_it() {
+    for plugin in ["netcheck", "dnscheck", "epcheck", "cnicheck"] {
+        let known = super::page(&read("NXDOMAIN"), 100, plugin);
+        assert!(
+            known.contains(&format!("more   kubectl {plugin} checks dns-err-lookup\n")),
+            "{known}"
+        );
+        let unknown = super::page(&read("out of beans"), 200, plugin);
+        assert!(
+            unknown.contains(&format!("look at the cluster: `kubectl {plugin}")),
+            "{unknown}"
+        );
+    }
+}
+
+#[test]
 fn lines_of_one_kind_are_counted() {
     let text = "a: connection refused\n\nb: Connection refused\nfine\n";
     let reading = read(text);
@@ -142,7 +172,7 @@ fn what_is_not_known_is_not_guessed() {
     ] {
         assert!(read(text).matches.is_empty(), "{text}");
     }
-    let page = super::page(&read("out of beans"), 100);
+    let page = super::page(&read("out of beans"), 100, "netcheck");
     assert!(page.starts_with("? nothing in this text is known"), "{page}");
 }
 
@@ -151,6 +181,7 @@ fn nothing_in_a_text_steers_the_terminal() {
     let page = super::page(
         &read("\u{1b}[2Jdial tcp: lookup \u{1b}[2Jx on 1.1.1.1:53: no such host"),
         100,
+        "netcheck",
     );
     assert!(!page.contains('\u{1b}'), "{page}");
     assert!(page.contains("^[[2J"));
@@ -160,7 +191,7 @@ fn nothing_in_a_text_steers_the_terminal() {
 fn a_page_is_no_wider_than_asked_but_for_commands() {
     for text in texts() {
         let met = samples()[text.name].0[0];
-        for line in super::page(&read(met), 80).lines() {
+        for line in super::page(&read(met), 80, "netcheck").lines() {
             let is_command = line.trim_start().starts_with("next ");
             assert!(
                 is_command || line.chars().count() <= 80 || !line.trim().contains(' '),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use errortext::{Match, Rank, Reading};
-use plugin::{Failure, OutputArgs, OutputFormat};
+use plugin::{Failure, OutputArgs, OutputFormat, Program};
 use report::ExitStatus;
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ pub struct Explain {
 }
 
 /// Runs the subcommand and returns its exit status.
-pub fn run(wanted: &Explain) -> Result<u8, Failure> {
+pub fn run(wanted: &Explain, program: &Program) -> Result<u8, Failure> {
     let text = match (&wanted.filename, wanted.text.as_slice()) {
         (Some(path), _) => contents(path)?,
         (None, [only]) if only == "-" => contents(Path::new("-"))?,
@@ -55,7 +55,11 @@ pub fn run(wanted: &Explain) -> Result<u8, Failure> {
         format @ (OutputFormat::Junit | OutputFormat::Html | OutputFormat::Prometheus) => {
             return Err(Failure::format_is_for_reports(format));
         }
-        OutputFormat::Text | OutputFormat::Wide => wanted.output.shown(errortext::page(&reading, WIDTH)),
+        OutputFormat::Text | OutputFormat::Wide => {
+            wanted
+                .output
+                .shown(errortext::page(&reading, WIDTH, program.plugin))
+        }
     };
     plugin::deliver(&text, &wanted.output)?;
     let status = if reading.matches.is_empty() {

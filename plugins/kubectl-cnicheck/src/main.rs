@@ -46,7 +46,7 @@ fn main() -> ExitCode {
             Command::Triage(wanted) => on_nodes(Scope::TRIAGE, &wanted).await,
             Command::Cleanup(wanted) => cleanup::run(connection, &wanted, run).await,
             Command::Checks(wanted) => guide::run(&wanted, &PROGRAM),
-            Command::Explain(wanted) => explain::run(&wanted),
+            Command::Explain(wanted) => explain::run(&wanted, &PROGRAM),
         }
     })
 }

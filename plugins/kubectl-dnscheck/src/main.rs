@@ -46,7 +46,7 @@ fn main() -> ExitCode {
             Command::Scale(wanted) => status::scale(&args.connection, &wanted, run).await,
             Command::Cleanup(wanted) => cleanup::run(&args.connection, &wanted, run).await,
             Command::Checks(wanted) => guide::run(&wanted, &PROGRAM),
-            Command::Explain(wanted) => explain::run(&wanted),
+            Command::Explain(wanted) => explain::run(&wanted, &PROGRAM),
         }
     })
 }

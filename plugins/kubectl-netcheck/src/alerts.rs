@@ -57,7 +57,7 @@ struct EmitArgs {
     /// Output format.
     #[arg(short, long, value_enum, ignore_case = true, default_value = "yaml")]
     output: Format,
-    /// Also rules on what `kubectl netcheck watch --metrics` exports; without such a watch they never fire.
+    /// Also rules on what `-o prometheus` writes; where no such file is scraped they never fire.
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", action = clap::ArgAction::Set, hide_default_value = true, hide_possible_values = true)]
     own_metrics: bool,
 }

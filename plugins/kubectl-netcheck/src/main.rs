@@ -50,7 +50,7 @@ fn main() -> ExitCode {
             Command::Policy(wanted) => policy::run(&args.connection, &wanted, run).await,
             Command::Cleanup(wanted) => cleanup::run(&args.connection, &wanted, run).await,
             Command::Checks(wanted) => guide::run(&wanted, &PROGRAM),
-            Command::Explain(wanted) => explain::run(&wanted),
+            Command::Explain(wanted) => explain::run(&wanted, &PROGRAM),
             Command::Alerts(wanted) => alerts::run(&args.connection, &wanted, run).await,
         }
     })

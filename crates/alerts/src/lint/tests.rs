@@ -287,6 +287,53 @@ fn what_is_emitted_has_no_finding_of_our_own() {
 }
 
 #[test]
+fn rules_on_our_own_runs_are_emitted_only_where_they_are_asked_for() {
+    let emitted = |on_own_metrics| emit(EmitFormat::Yaml, &EmitOptions { on_own_metrics });
+    assert!(!emitted(false).contains("netcheck_"));
+    let own = emitted(true);
+    for metric in [
+        "netcheck_verdict",
+        "netcheck_pairs",
+        "netcheck_gaps",
+        "netcheck_run_timestamp_seconds",
+    ] {
+        assert!(own.contains(metric), "{metric}");
+    }
+}
+
+#[test]
+fn what_nothing_of_ours_writes_is_no_metric() {
+    for name in [
+        "netcheck_probe_success",
+        "netcheck_probe_duration_seconds_bucket",
+        "dnscheck_lookup_success",
+        "cnicheck_ipam_used_ratio",
+    ] {
+        let report = report(&alert("A", &format!("{name} > 0")));
+        assert_eq!(findings(&report, "alert-unknown-metric").len(), 1, "{name}");
+    }
+}
+
+#[test]
+fn the_rules_of_our_own_documentation_have_nothing_to_look_at() {
+    let page = include_str!("../../../../docs/output.md");
+    let (_, section) = page.split_once("## Prometheus\n").expect("the section");
+    let (_, rules) = section.split_once("```yaml\n").expect("rules");
+    let (rules, _) = rules.split_once("```").expect("their end");
+    let report = report(rules);
+    assert_eq!(input(rules).rules.len(), 3);
+    // That nothing notices a dead DNS is a note, and true of a part.
+    let told: Vec<&str> = report
+        .findings()
+        .iter()
+        .filter(|finding| finding.severity > Severity::Note)
+        .map(|finding| finding.summary.as_str())
+        .collect();
+    assert!(told.is_empty(), "{told:?}");
+    assert_eq!(report.verdict(), Verdict::Pass);
+}
+
+#[test]
 fn findings_are_worst_first_and_can_be_rendered() {
     let report = report(&alert(
         "A",
@@ -298,6 +345,46 @@ fn findings_are_worst_first_and_can_be_rendered() {
     assert_eq!(severities, sorted);
     for format in [Format::Text, Format::Wide, Format::Json, Format::Junit] {
         assert!(!render(&report, format, &RenderOptions::default()).is_empty());
+    }
+}
+
+#[test]
+fn a_name_may_look_like_a_boolean_or_a_number() {
+    for name in ["n", "Yes", "off", "true", "5", "1.5"] {
+        let text = format!(
+            "groups:\n- name: {name}\n  rules:\n  - alert: {name}\n    expr: up == 0\n    labels: {{y: on}}\n"
+        );
+        let read = input(&text);
+        let rule = &read.rules[0];
+        assert_eq!(rule.name, name);
+        assert_eq!(rule.place, format!("rules.yaml: groups[{name}].rules[0].expr"));
+        assert_eq!(rule.labels["y"], "on");
+    }
+}
+
+#[test]
+fn a_group_without_rules_is_a_group() {
+    assert!(input("groups:\n- name: g\n  rules:\n").rules.is_empty());
+    assert!(input("groups:\n").rules.is_empty());
+}
+
+#[test]
+fn what_is_wrong_in_a_rule_file_is_told_with_its_place() {
+    let group = "groups:\n- name: g\n  rules:\n  - {alert: A, expr: up}\n";
+    for (more, place) in [
+        ("- name: {a: b}\n", "rules.yaml: groups[1]: "),
+        ("- rules: []\n", "rules.yaml: groups[1]: "),
+        ("- name: h\n  rules: 5\n", "rules.yaml: groups[1]: "),
+        (
+            "  - alert: [B]\n    expr: up\n",
+            "rules.yaml: groups[g].rules[1]: ",
+        ),
+        ("  - alert: B\n", "rules.yaml: groups[g].rules[1]: "),
+    ] {
+        let documents = Document::of_file("rules.yaml", &format!("{group}{more}")).expect("YAML");
+        let error = Input::default().add(&documents[0]).expect_err(more).to_string();
+        assert!(error.starts_with(place), "{error}");
+        assert!(!error.contains("neither"), "{error}");
     }
 }
 

@@ -47,10 +47,7 @@ const CLASSES: [Class; 9] = [
         begins(selector, "node_nf_conntrack_entries")
     }),
     ("pod addresses run out", |selector| {
-        begins(selector, "awscni_")
-            || begins(selector, "cnicheck_ipam")
-            || begins(selector, "ipam_")
-            || begins(selector, "cilium_ipam")
+        begins(selector, "awscni_") || begins(selector, "ipam_") || begins(selector, "cilium_ipam")
     }),
 ];
 

@@ -25,6 +25,8 @@ const KSM: &str = "kube-state-metrics";
 const DNS: &str = "CoreDNS";
 const PROXY: &str = "kube-proxy";
 const NODE: &str = "node_exporter";
+/// `-o prometheus`, of every plugin.
+const OWN: &str = "the plugins' own -o prometheus";
 
 const fn current(
     by: &'static str,
@@ -181,11 +183,24 @@ pub(crate) const METRICS: &[Metric] = &[
     current("AWS VPC CNI", "awscni_total_ip_addresses", Gauge, &[]),
     current("AWS VPC CNI", "awscni_ip_max", Gauge, &[]),
 
-    current("kubectl netcheck", "netcheck_probe_success", State, &["source_node", "target_node", "path"]),
-    current("kubectl netcheck", "netcheck_probe_duration_seconds", Histogram, &["source_node", "target_node", "path"]),
-    current("kubectl dnscheck", "dnscheck_lookup_success", State, &["server", "name_class"]),
-    current("kubectl dnscheck", "dnscheck_lookup_duration_seconds", Histogram, &["server", "name_class"]),
-    current("kubectl dnscheck", "dnscheck_ready_endpoints", Gauge, &[]),
-    current("kubectl epcheck", "epcheck_rule_drift", Gauge, &["node"]),
-    current("kubectl cnicheck", "cnicheck_ipam_used_ratio", Gauge, &["node", "pool"]),
+    current(OWN, "netcheck_verdict", State, &["plugin", "command", "verdict"]),
+    current(OWN, "netcheck_checks", Gauge, &["plugin", "command", "verdict"]),
+    current(OWN, "netcheck_gaps", Gauge, &["plugin", "command"]),
+    current(OWN, "netcheck_findings", Gauge, &["plugin", "command", "check", "severity"]),
+    current(OWN, "netcheck_root_cause_info", Info, &["plugin", "command", "check", "subject", "confidence"]),
+    current(OWN, "netcheck_pairs", Gauge, &["plugin", "command", "family", "protocol", "state"]),
+    current(OWN, "netcheck_pair_answered_ratio", Gauge, &["plugin", "command", "family", "protocol", "source_node", "target_node"]),
+    current(OWN, "netcheck_pair_rtt_median_seconds", Gauge, &["plugin", "command", "family", "protocol", "source_node", "target_node"]),
+    current(OWN, "netcheck_pair_rtt_max_seconds", Gauge, &["plugin", "command", "family", "protocol", "source_node", "target_node"]),
+    current(OWN, "netcheck_pair_path_mtu_bytes", Gauge, &["plugin", "command", "family", "source_node", "target_node"]),
+    current(OWN, "netcheck_pair_lost_ratio", Gauge, &["plugin", "command", "family", "source_node", "target_node", "packet_bytes"]),
+    current(OWN, "netcheck_tries", Gauge, &["plugin", "command", "subject", "result"]),
+    current(OWN, "netcheck_nodes", Gauge, &["plugin", "command"]),
+    current(OWN, "netcheck_run_info", Info, &["plugin", "command", "version", "server_version"]),
+    current(OWN, "netcheck_run_timestamp_seconds", Gauge, &["plugin", "command"]),
+    current(OWN, "netcheck_run_api_calls", Gauge, &["plugin", "command"]),
+    current(OWN, "netcheck_run_probes", Gauge, &["plugin", "command"]),
+    current(OWN, "netcheck_run_received_bytes", Gauge, &["plugin", "command"]),
+    current(OWN, "netcheck_run_sent_bytes", Gauge, &["plugin", "command"]),
+    current(OWN, "netcheck_run_phase_duration_seconds", Gauge, &["plugin", "command", "phase"]),
 ];

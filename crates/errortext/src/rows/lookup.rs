@@ -12,6 +12,7 @@ pub(super) const TEXTS: &[Text] = &[
             "lookup {name} on {server}: no such host",
             "lookup {name}: no such host",
             "server can't find {name}: nxdomain",
+            "nxdomain",
             "name or service not known",
             "name does not resolve",
             "getaddrinfo enotfound {name}",
@@ -50,6 +51,7 @@ pub(super) const TEXTS: &[Text] = &[
         check: "dns-err-lookup",
         rank: Rank::Cause,
         patterns: &[
+            "lookup {name} on {server}: i/o timeout",
             "lookup {name} on {server}: * i/o timeout",
             "lookup {name}: i/o timeout",
             "no servers could be reached",
@@ -91,6 +93,7 @@ pub(super) const TEXTS: &[Text] = &[
         check: "dns-err-lookup",
         rank: Rank::Cause,
         patterns: &[
+            "lookup {name} on {server}: connection refused",
             "lookup {name} on {server}: * connection refused",
             "communications error to {server}: connection refused",
         ],
@@ -126,6 +129,7 @@ pub(super) const TEXTS: &[Text] = &[
             "lookup {name} on {server}: server misbehaving",
             "lookup {name}: server misbehaving",
             "server can't find {name}: servfail",
+            "servfail",
         ],
         means: "The DNS server was reached and could not answer (SERVFAIL): the network to it works.",
         excludes: &[
@@ -152,7 +156,7 @@ pub(super) const TEXTS: &[Text] = &[
         name: "lookup-rcode-refused",
         check: "dns-err-lookup",
         rank: Rank::Cause,
-        patterns: &["server can't find {name}: refused"],
+        patterns: &["server can't find {name}: refused", "status: refused", "REFUSED"],
         means: "The DNS server was reached and declined to answer (rcode REFUSED).",
         excludes: &["the way to the DNS server"],
         causes: &[

@@ -8,7 +8,12 @@ pub(super) const TEXTS: &[Text] = &[
         name: "refused",
         check: "net-err-refused",
         rank: Rank::Ending,
-        patterns: &["connection refused", "econnrefused", "port unreachable"],
+        patterns: &[
+            "connection refused",
+            "econnrefused",
+            "err_connection_refused",
+            "port unreachable",
+        ],
         means: "Packets arrived somewhere, and something there said no at once: a reset from the target, or an ICMP message \
                 that the port cannot be reached.",
         excludes: &[
