@@ -2,22 +2,32 @@
 
 /// Names of the parts that clusters are made of. They stay, alone and with what their controllers add to them.
 const PARTS: &[&str] = &[
+    "antrea",
+    "aws-network-policy-agent",
     "aws-node",
+    "azure-npm",
     "calico",
     "canal",
     "cilium",
+    "contrail",
     "coredns",
     "default",
     "default-ipv4-ippool",
     "default-ipv6-ippool",
     "dns-default",
     "etcd",
+    "flannel",
     "istio-system",
+    "kindnet",
+    "kindnetd",
     "kube-apiserver",
     "kube-controller-manager",
     "kube-dns",
     "kube-flannel",
+    "kube-multus",
+    "kube-network-policies",
     "kube-node-lease",
+    "kube-ovn",
     "kube-proxy",
     "kube-public",
     "kube-router",
@@ -28,9 +38,16 @@ const PARTS: &[&str] = &[
     "netcheck",
     "node-local-dns",
     "nodelocaldns",
+    "nsx-ncp",
+    "nsx-node-agent",
+    "ovn-kube",
+    "ovn-kubernetes",
+    "ovnkube",
+    "romana",
     "terway",
     "tigera-operator",
     "weave-net",
+    "weave-npc",
 ];
 
 /// Whether this is the name of a part, or of something that a controller made for one.
@@ -40,6 +57,15 @@ pub(super) fn is_of_a_part(name: &str) -> bool {
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     };
     PARTS.iter().any(made_for)
+}
+
+/// Words by which the name of something that enforces policies is told from others. Whether there is such a thing is
+/// judged, so that it has to be seen in the alias too.
+const ENFORCERS: [&str; 4] = ["netpol", "network-polic", "networkpolic", "policy-agent"];
+
+/// Whether a name says of what it names that it enforces policies.
+pub(super) fn is_of_an_enforcer(name: &str) -> bool {
+    ENFORCERS.iter().any(|word| name.contains(word))
 }
 
 /// Words that texts of the kernel, of Kubernetes and of bundles use themselves. A name that is one of them is replaced
