@@ -162,6 +162,7 @@ impl Names {
                 aliases.insert((*name).to_owned(), alias);
             }
         }
+        found.keep_likeness(&mut aliases);
         let mut nodes: Vec<(String, String)> = by_kind
             .get(&Kind::Node)
             .into_iter()
@@ -362,6 +363,10 @@ struct Place<'a> {
 struct Found {
     names: BTreeMap<String, Kind>,
     label_keys: BTreeSet<String>,
+    /// Values of labels that objects have, with their keys.
+    carried: BTreeSet<(String, String)>,
+    /// Those that selectors ask for.
+    asked: BTreeSet<(String, String)>,
 }
 
 impl Found {
@@ -381,14 +386,17 @@ impl Found {
 
     fn walk(&mut self, place: Place<'_>, value: &Value) {
         match value {
-            Value::Object(fields) if are_labels(place.within, fields) => self.labels(fields),
+            Value::Object(fields) if are_labels(place.within, fields) => {
+                let is_carried = matches!(place.within, "labels" | "templateLabels");
+                self.labels(fields, is_carried);
+            }
             Value::Object(_) if place.within == LABELS_OF_NODES => {
                 for (node, labels) in value.get("seen").and_then(Value::as_object).into_iter().flatten() {
                     self.add(node, Kind::Node);
                     labels
                         .as_object()
                         .into_iter()
-                        .for_each(|labels| self.labels(labels));
+                        .for_each(|labels| self.labels(labels, true));
                 }
             }
             Value::Object(fields) if is_about_a_label(fields) => self.about_a_label(fields),
@@ -505,9 +513,38 @@ impl Found {
         self.add(value, Kind::Other);
     }
 
-    fn labels(&mut self, labels: &Map<String, Value>) {
+    fn labels(&mut self, labels: &Map<String, Value>, is_carried: bool) {
         for (key, value) in labels {
-            self.label(key, value.as_str().unwrap_or_default());
+            let value = value.as_str().unwrap_or_default();
+            self.label(key, value);
+            let pairs = if is_carried {
+                &mut self.carried
+            } else {
+                &mut self.asked
+            };
+            pairs.insert((key.clone(), value.to_owned()));
+        }
+    }
+
+    /// What a selector asks for that no object has is mostly meant to be what some have: its alias is then like theirs,
+    /// so that the slip is still seen.
+    fn keep_likeness(&self, aliases: &mut BTreeMap<String, String>) {
+        for (key, value) in self.asked.difference(&self.carried) {
+            let there = self.carried.iter().filter(|(it, _)| it == key);
+            let near = there
+                .map(|(_, there)| there)
+                .filter(|there| words::are_alike(value, there))
+                .min_by_key(|there| words::distance(value, there));
+            let is_no_object = self.names.get(value) == Some(&Kind::Other);
+            let Some(near) = near.filter(|_| is_no_object && aliases.contains_key(value)) else {
+                continue;
+            };
+            // Never the same: it would select what it did not.
+            let mut alias = format!("{}x", aliases.get(near).unwrap_or(near));
+            while aliases.values().any(|known| *known == alias) {
+                alias.push('x');
+            }
+            aliases.insert(value.clone(), alias);
         }
     }
 }

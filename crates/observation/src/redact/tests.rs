@@ -209,6 +209,18 @@ fn keys_and_values_of_labels_are_replaced_in_conditions_taints_and_selectors() {
 }
 
 #[test]
+fn a_slip_in_a_selector_is_like_what_was_meant_after_it_too() {
+    let given = serde_json::json!({"services": [
+        {"selector": {"app": "wbe"}}, {"selector": {"app": "web"}}, {"selector": {"app": "queue"}},
+    ], "pods": [{"labels": {"app": "web"}}, {"labels": {"app": "cache"}}]});
+    let expected = serde_json::json!({"services": [
+        {"selector": {"app": "name-4x"}}, {"selector": {"app": "name-4"}}, {"selector": {"app": "name-2"}},
+    ], "pods": [{"labels": {"app": "name-4"}}, {"labels": {"app": "name-1"}}]});
+    // In the order of the names: cache, queue, wbe, web.
+    assert_eq!(rewritten(given), expected);
+}
+
+#[test]
 fn chains_of_kube_proxy_and_dashed_addresses_of_ipv6_are_rewritten() {
     let names = Names::of(&serde_json::json!({"services": [{"namespace": "db", "name": "web"}]}));
     let redactor = Redactor {

@@ -148,9 +148,71 @@ pub(super) fn is_common_label(key: &str) -> bool {
     }
 }
 
+/// Whether one of two values may be a slip for the other, as findings about selectors see it: another spelling, the
+/// beginning of the other, a letter or two.
+pub(super) fn are_alike(one: &str, other: &str) -> bool {
+    let plain = |text: &str| text.replace(['-', '_', '.'], "").to_lowercase();
+    let letters = |text: &str| text.replace(|it: char| it.is_ascii_digit(), "");
+    let (short, long) = if one.len() <= other.len() {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    if short.is_empty() || short == long {
+        return false;
+    }
+    let rest = long.strip_prefix(short).filter(|_| short.len() >= 3);
+    let most = if short.chars().count() < 6 { 1 } else { 2 };
+    let is_slip =
+        short.chars().count() >= 3 && letters(short) != letters(long) && distance(short, long) <= most;
+    plain(short) == plain(long) || rest.is_some_and(|rest| rest.contains(char::is_alphabetic)) || is_slip
+}
+
+/// How many letters differ; two neighbours that changed places are one.
+pub(super) fn distance(one: &str, other: &str) -> usize {
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let mut before: Vec<usize> = Vec::new();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.iter().enumerate() {
+        let mut next = vec![i + 1];
+        for (j, b) in other.iter().enumerate() {
+            let mut least = (row[j] + usize::from(a != b))
+                .min(row[j + 1] + 1)
+                .min(next[j] + 1);
+            if i > 0 && j > 0 && *a == other[j - 1] && one[i - 1] == *b {
+                least = least.min(before[j - 1] + 1);
+            }
+            next.push(least);
+        }
+        before = std::mem::replace(&mut row, next);
+    }
+    row.last().copied().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slips_are_alike_and_other_words_and_numbers_are_not() {
+        for (one, other) in [
+            ("wbe", "web"),
+            ("frontned", "frontend"),
+            ("web", "web-front"),
+            ("my-web", "my_web"),
+        ] {
+            assert!(are_alike(one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("web", "db"),
+            ("web", "web"),
+            ("web1", "web2"),
+            ("", "a"),
+            ("cache", "shop"),
+        ] {
+            assert!(!are_alike(one, other), "{one} {other}");
+        }
+    }
 
     #[test]
     fn common_words_and_very_short_ones_are_not_searched_for() {
