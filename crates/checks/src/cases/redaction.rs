@@ -207,3 +207,41 @@ fn no_name_and_no_address_survives_redaction() {
         }
     }
 }
+
+/// Names that are words of the format too, or too short to be searched for.
+#[test]
+fn nodes_whose_names_are_common_words_are_hidden_and_judged_as_before() {
+    for (name, observation) in cases() {
+        let mut bundle = observation.to_bundle();
+        for (old, new) in [("node1", "control"), ("node2", "db"), ("node3", "infra")] {
+            bundle = bundle.replace(&format!("\"{old}\""), &format!("\"{new}\""));
+        }
+        let renamed = Observation::from_bundle(&bundle).expect("it is a bundle");
+        let redacted = renamed.redacted(7).expect("it can be redacted");
+        assert_eq!(
+            Essence::of(&report(&renamed)),
+            Essence::of(&report(&redacted)),
+            "{name}"
+        );
+        let text = redacted.to_bundle();
+        for word in ["\"control\"", "\"db\"", "\"infra\""] {
+            assert!(!text.contains(word), "{name}: {word} is still in the bundle");
+        }
+    }
+}
+
+#[test]
+fn a_slip_in_a_policy_is_still_found() {
+    let spec =
+        serde_json::json!({"podSelector": {"matchLabels": {"app": "wbe"}}, "policyTypes": ["Ingress"]});
+    let observation = crate::scene::fixture::Fixture::shop()
+        .with("shop", "slip", spec)
+        .observe();
+    let before = Essence::of(&report(&observation));
+    assert!(
+        before.findings.iter().any(|(id, _)| id == "net-pol-selmiss"),
+        "{before:?}"
+    );
+    let redacted = observation.redacted(7).expect("it can be redacted");
+    assert_eq!(before, Essence::of(&report(&redacted)));
+}

@@ -34,12 +34,11 @@ impl Kind {
 /// Which name stands under a key, in whole.
 fn kind_of(key: &str, has_namespace: bool) -> Option<Kind> {
     Some(match key {
-        "node" | "nodeName" => Kind::Node,
+        "node" | "nodeName" | "sourceNode" => Kind::Node,
         "namespace" | "fromNamespace" | "serviceNamespace" => Kind::Namespace,
         "service" | "serviceName" => Kind::Service,
         "pod" => Kind::Pod,
         "zone" => Kind::Zone,
-        "sourceNode" => Kind::Node,
         "serviceAccount" | "vswitch" | "instanceType" | "configuration" => Kind::Other,
         "name" if has_namespace => Kind::Other,
         _ => return None,
@@ -91,8 +90,9 @@ pub(super) fn are_names(key: &str) -> bool {
 /// What the keys of the map under a key name.
 fn kind_of_keys(within: &str) -> Option<Kind> {
     Some(match within {
-        "nodeEvidence" | "kubelets" | "resolvConf" | "birds" | "from" | "nodes" | "sources"
-        | LABELS_OF_NODES => Kind::Node,
+        "nodeEvidence" | "kubelets" | "resolvConf" | "birds" | "asked" | "drops" | "sufficient"
+        | "containers" | "from" | "nodes" | "sources" | LABELS_OF_NODES => Kind::Node,
+        "policies" => Kind::Namespace,
         "vswitches" => Kind::Zone,
         _ => return None,
     })
@@ -406,7 +406,9 @@ impl Found {
                     is_item: true,
                     ..place
                 };
-                items.iter().for_each(|item| self.walk(place, item));
+                for item in items {
+                    self.walk(place, item);
+                }
             }
             Value::String(text) if place.is_text => {
                 for host in hosts::in_text(text) {
