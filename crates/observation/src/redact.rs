@@ -37,7 +37,7 @@ impl Observation {
             names: Names::of(&document),
             addresses: Addresses::new(seed),
         };
-        redactor.rewrite(&mut document);
+        redactor.rewrite("", false, &mut document);
         serde_json::from_value(document).map_err(RedactError)
     }
 }
@@ -74,63 +74,121 @@ struct Redactor {
 }
 
 impl Redactor {
-    fn rewrite(&self, value: &mut Value) {
+    /// Rewrites what stands under a key; `is_item` where it is one of a list there.
+    fn rewrite(&self, within: &str, is_item: bool, value: &mut Value) {
         match value {
-            Value::Object(fields) => self.rewrite_object(fields),
-            Value::Array(items) => items.iter_mut().for_each(|item| self.rewrite(item)),
+            Value::Object(fields) => self.rewrite_object(within, is_item, fields),
+            Value::Array(items) => {
+                for item in items {
+                    self.rewrite(within, true, item);
+                }
+            }
+            Value::String(text) if names::are_names(within) => *text = self.whole(text),
             Value::String(text) => *text = self.text(text),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
 
-    fn rewrite_object(&self, fields: &mut Map<String, Value>) {
+    fn rewrite_object(&self, within: &str, is_item: bool, fields: &mut Map<String, Value>) {
+        if names::is_about_a_label(fields) {
+            self.rewrite_about_a_label(fields);
+            return;
+        }
         let has_namespace = fields.contains_key("namespace");
         let is_reply = fields.contains_key("rcode");
-        let old = std::mem::take(fields);
-        for (key, mut value) in old {
+        let selectors: Vec<String> = fields
+            .keys()
+            .filter(|key| names::is_selector(key, fields))
+            .cloned()
+            .collect();
+        for (key, mut value) in std::mem::take(fields) {
+            let is_name = !is_item && names::is_key_a_name(within, &key);
+            // What stands under a name is a thing of its own; `seen` says only that it was seen.
+            let inner = match key.as_str() {
+                "seen" => within,
+                _ if is_name => "",
+                key => key,
+            };
             match &mut value {
                 Value::String(_) if WORDS_OF_THE_FORMAT.contains(&key.as_str()) => {}
                 Value::String(text) if is_reply && key == "message" => *text = dns::message(self, text),
-                Value::String(text) => {
-                    let whole = names::is_name_of(&key, has_namespace).then(|| self.names.alias(text));
-                    *text = whole.flatten().unwrap_or_else(|| self.text(text));
+                Value::String(text) if selectors.contains(&key) => *text = self.selector(text),
+                Value::String(text) if names::is_name_of(within, &key, has_namespace) => {
+                    *text = self.whole(text);
                 }
                 Value::Object(labels) if names::are_labels(&key, labels) => self.rewrite_labels(labels),
                 Value::Object(_) if key == names::LABELS_OF_NODES => {
-                    for labels in names::maps_of_nodes(&mut value) {
-                        self.rewrite_labels(labels);
+                    self.rewrite_labels_of_nodes(&mut value);
+                }
+                Value::Array(items) if selectors.contains(&key) => {
+                    for item in items {
+                        match item {
+                            Value::String(text) => *text = self.selector(text),
+                            other => self.rewrite(&key, true, other),
+                        }
                     }
-                    self.rewrite(&mut value);
                 }
-                Value::Array(_) if names::are_names(&key) => {
-                    for item in value.as_array_mut().into_iter().flatten() {
-                        self.rewrite_name(item);
-                    }
-                }
-                Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-                    self.rewrite(&mut value);
-                }
+                _ => self.rewrite(inner, false, &mut value),
             }
-            fields.insert(self.text(&key), value);
+            let key = if is_name {
+                self.whole(&key)
+            } else {
+                self.text(&key)
+            };
+            fields.insert(key, value);
         }
     }
 
-    fn rewrite_name(&self, value: &mut Value) {
-        match value {
-            Value::String(text) => *text = self.names.alias(text).unwrap_or_else(|| self.text(text)),
-            other => self.rewrite(other),
+    /// What is a name in whole; text where it is none that was found.
+    fn whole(&self, name: &str) -> String {
+        self.names.alias(name).unwrap_or_else(|| self.text(name))
+    }
+
+    fn selector(&self, text: &str) -> String {
+        self.names.selector(text, |word| self.text(word))
+    }
+
+    /// A condition on a label, or a taint: the key of a label with its values.
+    fn rewrite_about_a_label(&self, fields: &mut Map<String, Value>) {
+        for (field, value) in fields.iter_mut() {
+            match (field.as_str(), value) {
+                ("key", Value::String(key)) => *key = self.names.label_key(key),
+                ("value", Value::String(value)) => *value = self.whole(value),
+                ("values", Value::Array(values)) => {
+                    for value in values {
+                        if let Value::String(value) = value {
+                            *value = self.whole(value);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Labels of nodes by the nodes' names, each rewritten once: an alias could be somebody's name.
+    fn rewrite_labels_of_nodes(&self, value: &mut Value) {
+        let Some(nodes) = value.get_mut("seen").and_then(Value::as_object_mut) else {
+            self.rewrite("", false, value);
+            return;
+        };
+        for (node, mut labels) in std::mem::take(nodes) {
+            match &mut labels {
+                Value::Object(labels) => self.rewrite_labels(labels),
+                other => self.rewrite("", false, other),
+            }
+            nodes.insert(self.whole(&node), labels);
         }
     }
 
     fn rewrite_labels(&self, labels: &mut Map<String, Value>) {
-        for (_, value) in labels.iter_mut() {
-            self.rewrite_name(value);
+        for (key, mut value) in std::mem::take(labels) {
+            match &mut value {
+                Value::String(text) => *text = self.whole(text),
+                other => self.rewrite("", false, other),
+            }
+            labels.insert(self.names.label_key(&key), value);
         }
-        let old = std::mem::take(labels);
-        labels.extend(
-            old.into_iter()
-                .map(|(key, value)| (self.names.label_key(&key), value)),
-        );
     }
 
     /// Any text, with all names and addresses in it replaced.

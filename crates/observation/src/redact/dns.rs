@@ -14,6 +14,28 @@ pub(super) fn message(redactor: &Redactor, message: &str) -> String {
         .unwrap_or_default()
 }
 
+/// The names in a DNS message, of what is asked and of what is answered.
+pub(super) fn names(message: &str) -> Vec<String> {
+    let bytes = STANDARD.decode(message).unwrap_or_default();
+    let Ok(packet) = Packet::parse(&bytes) else {
+        return Vec::new();
+    };
+    let mut names: Vec<String> = packet.questions.iter().map(|it| it.qname.to_string()).collect();
+    let records = [&packet.answers, &packet.name_servers, &packet.additional_records];
+    for record in records.into_iter().flatten() {
+        names.push(record.name.to_string());
+        match &record.rdata {
+            RData::CNAME(alias) => names.push(alias.0.to_string()),
+            RData::PTR(pointer) => names.push(pointer.0.to_string()),
+            RData::NS(server) => names.push(server.0.to_string()),
+            RData::SRV(service) => names.push(service.target.to_string()),
+            RData::SOA(zone) => names.extend([zone.mname.to_string(), zone.rname.to_string()]),
+            _ => {}
+        }
+    }
+    names
+}
+
 fn rewritten(redactor: &Redactor, bytes: &[u8]) -> Option<Vec<u8>> {
     let mut packet = Packet::parse(bytes).ok()?;
     for question in &mut packet.questions {

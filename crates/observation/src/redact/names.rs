@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::addresses::Addresses;
-use super::{hosts, words};
+use super::{dns, hosts, words};
 
 /// What a name is of. A name that is of several is of the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,12 +34,12 @@ impl Kind {
 /// Which name stands under a key, in whole.
 fn kind_of(key: &str, has_namespace: bool) -> Option<Kind> {
     Some(match key {
-        "node" | "nodeName" => Kind::Node,
+        "node" | "nodeName" | "sourceNode" => Kind::Node,
         "namespace" | "fromNamespace" | "serviceNamespace" => Kind::Namespace,
         "service" | "serviceName" => Kind::Service,
         "pod" => Kind::Pod,
         "zone" => Kind::Zone,
-        "serviceAccount" | "vswitch" | "instanceType" => Kind::Other,
+        "serviceAccount" | "vswitch" | "instanceType" | "configuration" => Kind::Other,
         "name" if has_namespace => Kind::Other,
         _ => return None,
     })
@@ -54,13 +54,65 @@ fn kind_in(list: &str) -> Kind {
     }
 }
 
-pub(super) fn is_name_of(key: &str, has_namespace: bool) -> bool {
-    kind_of(key, has_namespace).is_some()
+/// Which name stands under a key of something that is listed under another, in whole.
+fn kind_within(within: &str, key: &str) -> Option<Kind> {
+    Some(match (within, key) {
+        ("nodes", "name") | ("cells", "source" | "target") => Kind::Node,
+        ("namespaces", "name") => Kind::Namespace,
+        ("gateways" | "pools" | "peers" | "filters" | "installations", "name") => Kind::Other,
+        _ => return None,
+    })
+}
+
+/// Whether a name stands, in whole, under a key of what is under another. A name that is none stays.
+pub(super) fn is_name_of(within: &str, key: &str, has_namespace: bool) -> bool {
+    kind_of(key, has_namespace).or_else(|| kind_within(within, key)).is_some()
+        // Where nodes are named beside others.
+        || matches!((within, key), ("peer" | "subject" | "asked", "name"))
+}
+
+/// What the names in the list under a key are of.
+fn kind_of_names(key: &str) -> Option<Kind> {
+    Some(match key {
+        "namespaces" => Kind::Namespace,
+        "forNodes" => Kind::Node,
+        "forZones" => Kind::Zone,
+        "nodes" | "vswitches" | "elsewhere" | "objects" | "filters" => Kind::Other,
+        _ => return None,
+    })
 }
 
 /// Whether names stand in the list under a key.
 pub(super) fn are_names(key: &str) -> bool {
-    matches!(key, "namespaces" | "nodes" | "vswitches" | "elsewhere")
+    kind_of_names(key).is_some()
+}
+
+/// What the keys of the map under a key name.
+fn kind_of_keys(within: &str) -> Option<Kind> {
+    Some(match within {
+        "nodeEvidence" | "kubelets" | "resolvConf" | "birds" | "asked" | "drops" | "sufficient"
+        | "containers" | "from" | "nodes" | "sources" | LABELS_OF_NODES => Kind::Node,
+        "policies" => Kind::Namespace,
+        "vswitches" => Kind::Zone,
+        _ => return None,
+    })
+}
+
+/// Whether the map under a key is one by names, and this key of it one of them.
+pub(super) fn is_key_a_name(within: &str, key: &str) -> bool {
+    kind_of_keys(within).is_some() && !matches!(key, "seen" | "unseen")
+}
+
+/// Whether this is a condition on labels, or a taint: a key with its operator or its effect.
+pub(super) fn is_about_a_label(fields: &Map<String, Value>) -> bool {
+    fields.get("key").is_some_and(Value::is_string)
+        && (fields.contains_key("operator") || fields.contains_key("effect"))
+}
+
+/// Whether a selector of labels stands under a key as text. A rule of routing selects packets, and has an action.
+pub(super) fn is_selector(key: &str, beside: &Map<String, Value>) -> bool {
+    matches!(key, "nodeSelector" | "peerSelector" | "chosenBy")
+        || (key == "selector" && !beside.contains_key("action"))
 }
 
 /// Whether what stands under a key are labels with their values.
@@ -74,15 +126,6 @@ pub(super) fn are_labels(key: &str, fields: &Map<String, Value>) -> bool {
 
 /// Under this key stand the labels of each node.
 pub(super) const LABELS_OF_NODES: &str = "nodeLabels";
-
-/// The labels of each node.
-pub(super) fn maps_of_nodes(value: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
-    let nodes = value.pointer_mut("/seen").and_then(Value::as_object_mut);
-    nodes
-        .into_iter()
-        .flat_map(Map::values_mut)
-        .filter_map(Value::as_object_mut)
-}
 
 /// Aliases for names.
 pub(super) struct Names {
@@ -98,8 +141,7 @@ impl Names {
     /// Aliases for all names of a document, in their order: what was sorted stays sorted.
     pub(super) fn of(document: &Value) -> Self {
         let mut found = Found::default();
-        found.nodes(document);
-        found.walk("", document, false);
+        found.walk(Place::default(), document);
         let mut by_kind: BTreeMap<Kind, BTreeSet<&str>> = BTreeMap::new();
         for (name, kind) in &found.names {
             if !words::is_of_a_part(name) {
@@ -110,11 +152,17 @@ impl Names {
         for (kind, names) in &by_kind {
             let width = names.len().to_string().len();
             for (number, name) in names.iter().enumerate() {
+                let said = if words::is_of_an_enforcer(name) {
+                    "-netpol"
+                } else {
+                    ""
+                };
                 let ending = if *kind == Kind::Host { ".invalid" } else { "" };
-                let alias = format!("{}-{:0width$}{ending}", kind.word(), number + 1);
+                let alias = format!("{}-{:0width$}{said}{ending}", kind.word(), number + 1);
                 aliases.insert((*name).to_owned(), alias);
             }
         }
+        found.keep_likeness(&mut aliases);
         let mut nodes: Vec<(String, String)> = by_kind
             .get(&Kind::Node)
             .into_iter()
@@ -158,6 +206,29 @@ impl Names {
             .unwrap_or_else(|| key.to_owned())
     }
 
+    /// A selector of labels that is written as text: its words are keys and values, however short or common they are.
+    /// `other` says what becomes of those that were not found as either.
+    pub(super) fn selector(&self, text: &str, other: impl Fn(&str) -> String) -> String {
+        let is_inner = |character: char| is_inner(character) || "_/".contains(character);
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while !rest.is_empty() {
+            let start = rest.find(is_inner).unwrap_or(rest.len());
+            let (before, word) = rest.split_at(start);
+            let end = word.find(|character| !is_inner(character)).unwrap_or(word.len());
+            let (word, after) = word.split_at(end);
+            out.push_str(before);
+            let is_function = after.starts_with('(');
+            let known = self.label_keys.get(word).cloned().or_else(|| self.alias(word));
+            match known {
+                Some(alias) if !is_function => out.push_str(&alias),
+                _ => out.push_str(&other(word)),
+            }
+            rest = after;
+        }
+        out
+    }
+
     /// A text with all names in it replaced, alone and as parts of domain names.
     pub(super) fn replace_in(&self, text: &str, addresses: &Addresses) -> String {
         let mut whole = std::borrow::Cow::Borrowed(text);
@@ -172,8 +243,22 @@ impl Names {
             let end = run.find(|character| !is_inner(character)).unwrap_or(run.len());
             let (run, after) = run.split_at(end);
             out.push_str(before);
-            self.replace_run(&mut out, run, addresses);
             rest = after;
+            match chain(run) {
+                Some((prefix, namespace)) => {
+                    let name =
+                        |name: &str| self.aliases.get(name).cloned().unwrap_or_else(|| name.to_owned());
+                    out.push_str(prefix);
+                    out.push_str(&name(namespace));
+                    let service = after.strip_prefix('/').and_then(|rest| rest.split('/').next());
+                    if let Some(service) = service {
+                        out.push('/');
+                        out.push_str(&name(service));
+                        rest = &after[1 + service.len()..];
+                    }
+                }
+                None => self.replace_run(&mut out, run, addresses),
+            }
         }
         out
     }
@@ -233,8 +318,27 @@ fn is_inner(character: char) -> bool {
     character.is_ascii_alphanumeric() || "-.".contains(character)
 }
 
+/// A chain or a set of kube-proxy's: what stands before the namespace in `service-FY5PMXPG-shop/web/tcp/http`, and the
+/// namespace.
+fn chain(run: &str) -> Option<(&str, &str)> {
+    let kinds = ["service-", "endpoint-", "local-", "external-", "firewall-"];
+    let start = kinds.iter().find(|kind| run.starts_with(**kind))?.len() + 8;
+    let is_hash = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    let namespace = run.get(start..)?.strip_prefix('-')?;
+    run.get(start - 8..start)?
+        .bytes()
+        .all(is_hash)
+        .then_some((&run[..=start], namespace))
+}
+
 /// An address with dashes for dots: `10-244-1-7`, `ip-10-0-1-2`.
 fn dashed(label: &str, addresses: &Addresses) -> Option<String> {
+    // `fd00-10-244--7`.
+    if let Ok(address) = label.replace('-', ":").parse::<std::net::Ipv6Addr>()
+        && label.bytes().any(|byte| byte.is_ascii_digit())
+    {
+        return Some(addresses.map(address.into()).to_string().replace(':', "-"));
+    }
     let parts: Vec<&str> = label.split('-').collect();
     let start = parts.len().checked_sub(4)?;
     let address: std::net::Ipv4Addr = parts[start..].join(".").parse().ok()?;
@@ -244,10 +348,25 @@ fn dashed(label: &str, addresses: &Addresses) -> Option<String> {
     Some(whole.join("-"))
 }
 
+/// Where in a document something stands.
+#[derive(Clone, Copy, Default)]
+struct Place<'a> {
+    /// Under which key.
+    within: &'a str,
+    /// In a list.
+    is_item: bool,
+    /// In text that hosts are named in.
+    is_text: bool,
+}
+
 #[derive(Default)]
 struct Found {
     names: BTreeMap<String, Kind>,
     label_keys: BTreeSet<String>,
+    /// Values of labels that objects have, with their keys.
+    carried: BTreeSet<(String, String)>,
+    /// Those that selectors ask for.
+    asked: BTreeSet<(String, String)>,
 }
 
 impl Found {
@@ -265,89 +384,169 @@ impl Found {
         *known = (*known).min(kind);
     }
 
-    /// Nodes, from wherever they are listed.
-    fn nodes(&mut self, document: &Value) {
-        for node in document
-            .pointer("/nodes/seen")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
-            if let Some(name) = node.get("name").and_then(Value::as_str) {
-                self.add(name, Kind::Node);
-            }
-        }
-        for path in [
-            "/placement/nodes",
-            "/mesh/sources",
-            "/measured/sources",
-            "/nodeEvidence",
-        ] {
-            for name in document
-                .pointer(path)
-                .and_then(Value::as_object)
-                .into_iter()
-                .flat_map(Map::keys)
-            {
-                self.add(name, Kind::Node);
-            }
-        }
-    }
-
-    fn walk(&mut self, within: &str, value: &Value, is_text: bool) {
+    fn walk(&mut self, place: Place<'_>, value: &Value) {
         match value {
-            Value::Object(fields) if are_labels(within, fields) => self.labels(fields),
-            Value::Object(_) if within == LABELS_OF_NODES => {
-                for labels in maps_of_nodes(&mut value.clone()) {
-                    self.labels(labels);
+            Value::Object(fields) if are_labels(place.within, fields) => {
+                let is_carried = matches!(place.within, "labels" | "templateLabels");
+                self.labels(fields, is_carried);
+            }
+            Value::Object(_) if place.within == LABELS_OF_NODES => {
+                for (node, labels) in value.get("seen").and_then(Value::as_object).into_iter().flatten() {
+                    self.add(node, Kind::Node);
+                    labels
+                        .as_object()
+                        .into_iter()
+                        .for_each(|labels| self.labels(labels, true));
                 }
             }
-            Value::Object(fields) => {
-                let has_namespace = fields.contains_key("namespace");
-                for (key, value) in fields {
-                    match (value, kind_of(key, has_namespace)) {
-                        (Value::String(name), Some(Kind::Other)) => self.add(name, kind_in(within)),
-                        (Value::String(name), Some(kind)) => self.add(name, kind),
-                        (Value::String(name), None) if key == "controller" => {
-                            self.add(name.rsplit('/').next().unwrap_or_default(), Kind::Other);
-                        }
-                        (Value::Array(names), _) if are_names(key) => {
-                            for name in names.iter().filter_map(Value::as_str) {
-                                self.add(
-                                    name,
-                                    if key == "namespaces" {
-                                        Kind::Namespace
-                                    } else {
-                                        Kind::Other
-                                    },
-                                );
-                            }
-                        }
-                        _ => {}
-                    }
-                    // `seen` says only that it was seen.
-                    let within = if key == "seen" { within } else { key };
-                    self.walk(within, value, is_text || hosts::is_text(key));
+            Value::Object(fields) if is_about_a_label(fields) => self.about_a_label(fields),
+            Value::Object(fields) => self.object(place, fields),
+            Value::Array(items) => {
+                let place = Place {
+                    is_item: true,
+                    ..place
+                };
+                for item in items {
+                    self.walk(place, item);
                 }
             }
-            Value::Array(items) => items.iter().for_each(|item| self.walk(within, item, is_text)),
-            Value::String(text) if is_text => {
+            Value::String(text) if place.is_text => {
                 for host in hosts::in_text(text) {
-                    self.add(host, Kind::Host);
+                    self.add(&host, Kind::Host);
                 }
             }
             Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
 
-    fn labels(&mut self, labels: &Map<String, Value>) {
+    fn object(&mut self, place: Place<'_>, fields: &Map<String, Value>) {
+        let has_namespace = fields.contains_key("namespace");
+        let kind_of_keys = kind_of_keys(place.within).filter(|_| !place.is_item);
+        for (key, value) in fields {
+            match (value, kind_of(key, has_namespace)) {
+                (Value::String(name), Some(Kind::Other)) => self.add(name, kind_in(place.within)),
+                (Value::String(name), Some(kind)) => self.add(name, kind),
+                (Value::String(name), None) if key == "controller" => {
+                    self.add(name.rsplit('/').next().unwrap_or_default(), Kind::Other);
+                }
+                (Value::String(text), None) if is_selector(key, fields) => self.selector(text),
+                // What has more in it than a name of the API can have is no object's.
+                (Value::String(name), None) if place.is_item && name.chars().all(is_inner) => {
+                    if let Some(kind) = kind_within(place.within, key) {
+                        self.add(name, kind);
+                    }
+                }
+                (Value::Array(items), _) => {
+                    for item in items.iter().filter_map(Value::as_str) {
+                        if is_selector(key, fields) {
+                            self.selector(item);
+                        } else {
+                            self.listed(key, item);
+                        }
+                    }
+                }
+                _ => {}
+            }
+            if key == "message" && fields.contains_key("rcode") {
+                for name in value.as_str().into_iter().flat_map(dns::names) {
+                    for host in hosts::in_text(&name) {
+                        self.add(&host, Kind::Host);
+                    }
+                }
+            }
+            let mut inner = Place {
+                within: key,
+                is_item: false,
+                is_text: place.is_text || hosts::is_text(key),
+            };
+            if key == "seen" {
+                // It says only that it was seen.
+                inner.within = place.within;
+                if let Some(kind) = kind_of_names(place.within) {
+                    for name in value.as_array().into_iter().flatten().filter_map(Value::as_str) {
+                        self.add(name, kind);
+                    }
+                }
+            } else if let Some(kind) = kind_of_keys.filter(|_| key != "unseen") {
+                self.add(key, kind);
+                inner.within = "";
+            }
+            self.walk(inner, value);
+        }
+    }
+
+    fn listed(&mut self, list: &str, name: &str) {
+        if let Some(kind) = kind_of_names(list) {
+            self.add(name, kind);
+        }
+    }
+
+    /// Keys and values of a selector that is written as text: `app=web,tier in (a)`, `rack == 'b'`.
+    fn selector(&mut self, text: &str) {
+        let is_word =
+            |word: &str| !word.is_empty() && word.chars().all(|it| is_inner(it) || "_/".contains(it));
+        let edges = |character: char| !(is_inner(character) || "_/".contains(character));
+        for term in text.split([',', '&', '|']) {
+            let Some((key, value)) = term.split_once('=') else {
+                continue;
+            };
+            let (key, value) = (key.trim_matches(edges), value.trim_matches(edges));
+            if is_word(key) && is_word(value) {
+                self.label(key, value);
+            }
+        }
+    }
+
+    /// A condition on a label, or a taint.
+    fn about_a_label(&mut self, fields: &Map<String, Value>) {
+        let key = fields.get("key").and_then(Value::as_str).unwrap_or_default();
+        let several = fields.get("values").and_then(Value::as_array);
+        let values = several.into_iter().flatten().chain(fields.get("value"));
+        self.label(key, "");
+        for value in values.filter_map(Value::as_str) {
+            self.label(key, value);
+        }
+    }
+
+    fn label(&mut self, key: &str, value: &str) {
+        if !key.is_empty() && !words::is_common_label(key) {
+            self.label_keys.insert(key.to_owned());
+        }
+        self.add(value, Kind::Other);
+    }
+
+    fn labels(&mut self, labels: &Map<String, Value>, is_carried: bool) {
         for (key, value) in labels {
-            if !words::is_common_label(key) {
-                self.label_keys.insert(key.clone());
+            let value = value.as_str().unwrap_or_default();
+            self.label(key, value);
+            let pairs = if is_carried {
+                &mut self.carried
+            } else {
+                &mut self.asked
+            };
+            pairs.insert((key.clone(), value.to_owned()));
+        }
+    }
+
+    /// What a selector asks for that no object has is mostly meant to be what some have: its alias is then like theirs,
+    /// so that the slip is still seen.
+    fn keep_likeness(&self, aliases: &mut BTreeMap<String, String>) {
+        for (key, value) in self.asked.difference(&self.carried) {
+            let there = self.carried.iter().filter(|(it, _)| it == key);
+            let near = there
+                .map(|(_, there)| there)
+                .filter(|there| words::are_alike(value, there))
+                .min_by_key(|there| words::distance(value, there));
+            let is_no_object = self.names.get(value) == Some(&Kind::Other);
+            let Some(near) = near.filter(|_| is_no_object && aliases.contains_key(value)) else {
+                continue;
+            };
+            // Never the same: it would select what it did not.
+            let mut alias = format!("{}x", aliases.get(near).unwrap_or(near));
+            while aliases.values().any(|known| *known == alias) {
+                alias.push('x');
             }
-            if let Value::String(value) = value {
-                self.add(value, Kind::Other);
-            }
+            aliases.insert(value.clone(), alias);
         }
     }
 }

@@ -98,6 +98,200 @@ fn what_is_no_address_or_says_nothing_stays() {
     assert_ne!(text("a fe80::d0ad:90ff:fec4:85fd"), "a fe80::d0ad:90ff:fec4:85fd");
 }
 
+#[test]
+fn addresses_for_documentation_and_tests_stay_of_their_kind() {
+    for kept in [
+        "192.0.0.10",
+        "192.0.2.53",
+        "198.51.100.7",
+        "203.0.113.0/24",
+        "192.88.99.1",
+        "2001:db8::/32",
+    ] {
+        assert_eq!(text(kept), kept);
+    }
+    let test = text("198.18.0.1");
+    assert!(
+        (test.starts_with("198.18.") || test.starts_with("198.19.")) && test != "198.18.0.1",
+        "{test}"
+    );
+    let documented = text("2001:db8:1:2::3");
+    assert!(
+        documented.starts_with("2001:db8:") && documented.ends_with("::3") && documented != "2001:db8:1:2::3",
+        "{documented}"
+    );
+    let IpAddr::V4(inner) = map("10.244.1.7") else {
+        unreachable!()
+    };
+    let translated: std::net::Ipv6Addr = format!("64:ff9b::{inner}").parse().expect("an address");
+    assert_eq!(map("64:ff9b::10.244.1.7"), IpAddr::V6(translated));
+}
+
+#[test]
+fn addresses_are_found_beside_words_that_are_joined_to_them() {
+    let (a, b) = (map("10.0.0.1"), map("10.0.0.9"));
+    let six = map("fd00:10:244::7");
+    for (given, expected) in [
+        ("10.0.0.1:domain", format!("{a}:domain")),
+        ("10.0.0.1:80:10.0.0.9:8080", format!("{a}:80:{b}:8080")),
+        ("10.0.0.1..10.0.0.9", format!("{a}..{b}")),
+        ("bad:10.0.0.1", format!("bad:{a}")),
+        (r"at\n10.0.0.1\t10.0.0.9", format!(r"at\n{a}\t{b}")),
+        ("tcp/http__10.0.0.1/8080", format!("tcp/http__{a}/8080")),
+        (
+            "tcp/http__fd00.10.244..7/8080",
+            format!("tcp/http__{}/8080", six.to_string().replace(':', ".")),
+        ),
+        ("my_add::fee", "my_add::fee".to_owned()),
+        ("n10.0.0.1", "n10.0.0.1".to_owned()),
+    ] {
+        assert_eq!(text(given), expected);
+    }
+    let IpAddr::V6(six) = six else { unreachable!() };
+    let reversed = |address: std::net::Ipv6Addr| {
+        let digits = format!("{:032x}", u128::from(address));
+        let digits = digits.chars().rev().flat_map(|digit| [digit, '.']);
+        format!("{}ip6.arpa.", digits.collect::<String>())
+    };
+    let given = "fd00:10:244::7".parse().expect("an address");
+    assert_eq!(text(&reversed(given)), reversed(six));
+}
+
+fn rewritten(mut document: serde_json::Value) -> serde_json::Value {
+    let redactor = Redactor {
+        names: Names::of(&document),
+        addresses: Addresses::new(7),
+    };
+    redactor.rewrite("", false, &mut document);
+    document
+}
+
+#[test]
+fn names_that_are_common_words_are_replaced_where_names_stand() {
+    let given = serde_json::json!({
+        "nodes": {"seen": [{"name": "master", "zone": "a"}, {"name": "db", "zone": "b"}]},
+        "nodeEvidence": {"master": {"seen": {"links": [{"name": "master"}]}}, "db": null},
+        "mesh": {"sources": {"master": null}, "cells": [{"source": "master", "target": "db"}]},
+        "policy": {"namespaces": {"seen": [{"name": "dev", "labels": {}}]}, "policies": {"seen": [{"namespace": "dev", "name": "x"}]}},
+        "slices": [{"forZones": ["a"], "namespace": "ingress", "name": "web"}],
+        "reading": "the master of the db",
+    });
+    let expected = serde_json::json!({
+        "nodes": {"seen": [{"name": "node-2", "zone": "zone-1"}, {"name": "node-1", "zone": "zone-2"}]},
+        "nodeEvidence": {"node-2": {"seen": {"links": [{"name": "master"}]}}, "node-1": null},
+        "mesh": {"sources": {"node-2": null}, "cells": [{"source": "node-2", "target": "node-1"}]},
+        "policy": {"namespaces": {"seen": [{"name": "ns-1", "labels": {}}]}, "policies": {"seen": [{"namespace": "ns-1", "name": "name-2"}]}},
+        "slices": [{"forZones": ["zone-1"], "namespace": "ns-2", "name": "name-1"}],
+        "reading": "the master of the db",
+    });
+    assert_eq!(rewritten(given), expected);
+}
+
+#[test]
+fn keys_and_values_of_labels_are_replaced_in_conditions_taints_and_selectors() {
+    let given = serde_json::json!({
+        "podSelector": {"matchExpressions": [{"key": "team", "operator": "In", "values": ["db", "pool"]}]},
+        "question": {"selector": "app=pool,team!=db"},
+        "peerSelector": "team == 'db' && !has(team) && all()",
+        "rules": [{"selector": "from all fwmark 0x1", "action": "lookup 254"}],
+        "taints": [{"key": "rack", "value": "db", "effect": "NoSchedule"}],
+        "webhooks": {"seen": [{"configuration": "acme-guard"}]},
+    });
+    let expected = serde_json::json!({
+        "podSelector": {"matchExpressions": [{"key": "label-2", "operator": "In", "values": ["name-2", "name-3"]}]},
+        "question": {"selector": "app=name-3,label-2!=name-2"},
+        "peerSelector": "label-2 == 'name-2' && !has(label-2) && all()",
+        "rules": [{"selector": "from all fwmark 0x1", "action": "lookup 254"}],
+        "taints": [{"key": "label-1", "value": "name-2", "effect": "NoSchedule"}],
+        "webhooks": {"seen": [{"configuration": "name-1"}]},
+    });
+    assert_eq!(rewritten(given), expected);
+}
+
+#[test]
+fn a_slip_in_a_selector_is_like_what_was_meant_after_it_too() {
+    let given = serde_json::json!({"services": [
+        {"selector": {"app": "wbe"}}, {"selector": {"app": "web"}}, {"selector": {"app": "queue"}},
+    ], "pods": [{"labels": {"app": "web"}}, {"labels": {"app": "cache"}}]});
+    let expected = serde_json::json!({"services": [
+        {"selector": {"app": "name-4x"}}, {"selector": {"app": "name-4"}}, {"selector": {"app": "name-2"}},
+    ], "pods": [{"labels": {"app": "name-4"}}, {"labels": {"app": "name-1"}}]});
+    // In the order of the names: cache, queue, wbe, web.
+    assert_eq!(rewritten(given), expected);
+}
+
+#[test]
+fn chains_of_kube_proxy_and_dashed_addresses_of_ipv6_are_rewritten() {
+    let names = Names::of(&serde_json::json!({"services": [{"namespace": "db", "name": "web"}]}));
+    let redactor = Redactor {
+        names,
+        addresses: Addresses::new(7),
+    };
+    assert_eq!(
+        redactor.text("endpoint-TF6S6XX7-db/web/tcp/http__10.244.1.7/8080"),
+        format!(
+            "endpoint-TF6S6XX7-ns-1/svc-1/tcp/http__{}/8080",
+            map("10.244.1.7")
+        )
+    );
+    let six = map("fd00:10:244::7").to_string().replace(':', "-");
+    assert_eq!(redactor.text("fd00-10-244--7.x"), format!("{six}.x"));
+}
+
+#[test]
+fn hosts_that_stand_in_messages_only_are_replaced() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use simple_dns::rdata::{CNAME, RData};
+    use simple_dns::{CLASS, Name, Packet, ResourceRecord};
+    let mut packet = Packet::new_reply(1);
+    let name = |text: &'static str| Name::new(text).expect("a name");
+    packet.answers.push(ResourceRecord::new(
+        name("files.acme.corp"),
+        CLASS::IN,
+        5,
+        RData::CNAME(CNAME(name("nas7.acme.corp"))),
+    ));
+    let message = STANDARD.encode(packet.build_bytes_vec().expect("a packet"));
+    let reply = rewritten(serde_json::json!({"rcode": 0, "message": message}));
+    let names = dns::names(reply["message"].as_str().unwrap_or_default());
+    assert_eq!(names, ["host-1.invalid", "host-2.invalid"]);
+}
+
+#[test]
+fn labels_of_nodes_are_rewritten_once() {
+    let labels = |value: &str| serde_json::json!({"rack": value});
+    let mut document = serde_json::json!({
+        "nodeLabels": {"seen": {"master": labels("node-0"), "node-0": labels("node-1"), "node-1": labels("node-2")}},
+        "nodeEvidence": {"master": null, "node-0": null, "node-1": null, "node-2": null},
+    });
+    let redactor = Redactor {
+        names: Names::of(&document),
+        addresses: Addresses::new(7),
+    };
+    redactor.rewrite("", false, &mut document);
+    let relabelled = |value: &str| serde_json::json!({"label-1": value});
+    assert_eq!(
+        document["nodeLabels"]["seen"],
+        serde_json::json!({"node-1": relabelled("node-2"), "node-2": relabelled("node-3"), "node-3": relabelled("node-4")})
+    );
+}
+
+#[test]
+fn what_enforces_policies_is_still_told_from_what_does_not() {
+    let names = Names::of(&serde_json::json!({"workloads": [
+        {"name": "own-netpol", "namespace": "shop"}, {"name": "weave-npc", "namespace": "shop"}, {"name": "web", "namespace": "shop"},
+    ]}));
+    let redactor = Redactor {
+        names,
+        addresses: Addresses::new(7),
+    };
+    assert_eq!(
+        redactor.text("own-netpol weave-npc web"),
+        "name-1-netpol weave-npc name-2"
+    );
+}
+
 fn observation(document: serde_json::Value) -> Observation {
     let mut whole = serde_json::json!({
         "apiVersion": crate::BUNDLE_VERSION, "tool": "test", "takenAt": "2026-01-02T03:04:05Z",
@@ -223,7 +417,27 @@ fn the_answer_of_a_server_is_rewritten_within_its_message() {
     assert_eq!(dns::message(&redactor, "no message"), "");
 }
 
+fn is_nobodys(address: std::net::Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
+    address.is_documentation()
+        || matches!((a, b, c), (192, 0, 0) | (192, 88, 99))
+        || (a == 198 && b & 0xfe == 18)
+}
+
 proptest! {
+    #[test]
+    fn nothing_gets_into_a_block_that_is_nobodys_or_out_of_it(
+        first in prop::sample::select(vec![[192, 0], [192, 88], [198, 51], [198, 18], [198, 19], [198, 20], [203, 0]]),
+        a: [u8; 2], b: [u8; 2], seed: u64,
+    ) {
+        let addresses = Addresses::new(seed);
+        let at = |rest: [u8; 2]| std::net::Ipv4Addr::new(first[0], first[1], rest[0], rest[1]);
+        let (a, b) = (at(a), at(b));
+        let [IpAddr::V4(c), IpAddr::V4(d)] = [a, b].map(|it| addresses.map(it.into())) else { unreachable!() };
+        prop_assert_eq!(is_nobodys(a), is_nobodys(c));
+        prop_assert_eq!(common(a.into(), b.into()), common(c.into(), d.into()));
+    }
+
     #[test]
     fn what_two_addresses_share_they_go_on_sharing(a: u32, b: u32, keep in 0_u32..33, seed: u64) {
         let b = if keep == 0 { b } else { (a & (u32::MAX.checked_shl(32 - keep).unwrap_or(0))) | (b & (u32::MAX.checked_shr(keep).unwrap_or(0))) };

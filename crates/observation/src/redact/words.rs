@@ -2,22 +2,32 @@
 
 /// Names of the parts that clusters are made of. They stay, alone and with what their controllers add to them.
 const PARTS: &[&str] = &[
+    "antrea",
+    "aws-network-policy-agent",
     "aws-node",
+    "azure-npm",
     "calico",
     "canal",
     "cilium",
+    "contrail",
     "coredns",
     "default",
     "default-ipv4-ippool",
     "default-ipv6-ippool",
     "dns-default",
     "etcd",
+    "flannel",
     "istio-system",
+    "kindnet",
+    "kindnetd",
     "kube-apiserver",
     "kube-controller-manager",
     "kube-dns",
     "kube-flannel",
+    "kube-multus",
+    "kube-network-policies",
     "kube-node-lease",
+    "kube-ovn",
     "kube-proxy",
     "kube-public",
     "kube-router",
@@ -28,9 +38,16 @@ const PARTS: &[&str] = &[
     "netcheck",
     "node-local-dns",
     "nodelocaldns",
+    "nsx-ncp",
+    "nsx-node-agent",
+    "ovn-kube",
+    "ovn-kubernetes",
+    "ovnkube",
+    "romana",
     "terway",
     "tigera-operator",
     "weave-net",
+    "weave-npc",
 ];
 
 /// Whether this is the name of a part, or of something that a controller made for one.
@@ -40,6 +57,15 @@ pub(super) fn is_of_a_part(name: &str) -> bool {
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     };
     PARTS.iter().any(made_for)
+}
+
+/// Words by which the name of something that enforces policies is told from others. Whether there is such a thing is
+/// judged, so that it has to be seen in the alias too.
+const ENFORCERS: [&str; 4] = ["netpol", "network-polic", "networkpolic", "policy-agent"];
+
+/// Whether a name says of what it names that it enforces policies.
+pub(super) fn is_of_an_enforcer(name: &str) -> bool {
+    ENFORCERS.iter().any(|word| name.contains(word))
 }
 
 /// Words that texts of the kernel, of Kubernetes and of bundles use themselves. A name that is one of them is replaced
@@ -122,9 +148,71 @@ pub(super) fn is_common_label(key: &str) -> bool {
     }
 }
 
+/// Whether one of two values may be a slip for the other, as findings about selectors see it: another spelling, the
+/// beginning of the other, a letter or two.
+pub(super) fn are_alike(one: &str, other: &str) -> bool {
+    let plain = |text: &str| text.replace(['-', '_', '.'], "").to_lowercase();
+    let letters = |text: &str| text.replace(|it: char| it.is_ascii_digit(), "");
+    let (short, long) = if one.len() <= other.len() {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    if short.is_empty() || short == long {
+        return false;
+    }
+    let rest = long.strip_prefix(short).filter(|_| short.len() >= 3);
+    let most = if short.chars().count() < 6 { 1 } else { 2 };
+    let is_slip =
+        short.chars().count() >= 3 && letters(short) != letters(long) && distance(short, long) <= most;
+    plain(short) == plain(long) || rest.is_some_and(|rest| rest.contains(char::is_alphabetic)) || is_slip
+}
+
+/// How many letters differ; two neighbours that changed places are one.
+pub(super) fn distance(one: &str, other: &str) -> usize {
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let mut before: Vec<usize> = Vec::new();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.iter().enumerate() {
+        let mut next = vec![i + 1];
+        for (j, b) in other.iter().enumerate() {
+            let mut least = (row[j] + usize::from(a != b))
+                .min(row[j + 1] + 1)
+                .min(next[j] + 1);
+            if i > 0 && j > 0 && *a == other[j - 1] && one[i - 1] == *b {
+                least = least.min(before[j - 1] + 1);
+            }
+            next.push(least);
+        }
+        before = std::mem::replace(&mut row, next);
+    }
+    row.last().copied().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slips_are_alike_and_other_words_and_numbers_are_not() {
+        for (one, other) in [
+            ("wbe", "web"),
+            ("frontned", "frontend"),
+            ("web", "web-front"),
+            ("my-web", "my_web"),
+        ] {
+            assert!(are_alike(one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("web", "db"),
+            ("web", "web"),
+            ("web1", "web2"),
+            ("", "a"),
+            ("cache", "shop"),
+        ] {
+            assert!(!are_alike(one, other), "{one} {other}");
+        }
+    }
 
     #[test]
     fn common_words_and_very_short_ones_are_not_searched_for() {
