@@ -199,3 +199,34 @@ fn flags_of_the_usual_command_are_taken_without_its_name() {
         said(&bogus)
     );
 }
+
+#[test]
+fn redaction_changes_nothing_of_what_is_found_in_recorded_runs() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let transcripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/transcripts");
+    let mut runs = 0;
+    for entry in std::fs::read_dir(transcripts).expect("recorded runs") {
+        let file = entry.expect("an entry").file_name();
+        let name = file.to_string_lossy().replace(".json.gz", "");
+        let plugin = name.split('-').next().expect("a plugin");
+        let command = if plugin == "epcheck" { "svc" } else { "diagnose" };
+        let bundle = unpacked_as(dir.path(), &name);
+        let found = |more: &[&str]| {
+            let args = [&[command, "--from-bundle", &bundle, "-o", "json"], more].concat();
+            let output = run(plugin, &args);
+            let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
+            let ids = |part: &str| -> Vec<(Value, Value)> {
+                let items = report[part].as_array().expect("a list").iter();
+                let mut ids: Vec<_> = items
+                    .map(|it| (it["id"].clone(), it["severity"].clone()))
+                    .collect();
+                ids.sort_by_key(|(id, severity)| (id.to_string(), severity.to_string()));
+                ids
+            };
+            (report["verdict"].clone(), ids("rootCauses"), ids("findings"))
+        };
+        assert_eq!(found(&["--redact"]), found(&[]), "{name}");
+        runs += 1;
+    }
+    assert!(runs > 10, "{runs}");
+}
