@@ -66,6 +66,13 @@ pub(crate) fn failure(failure: &Failure, format: OutputFormat) -> Result<(), Fai
     }
 }
 
+/// Whether the reader has gone away, which is its own decision.
+fn is_closed(error: &std::io::Error) -> bool {
+    // ERROR_PIPE_NOT_CONNECTED, which Rust has no kind for.
+    let is_disconnected = cfg!(windows) && error.raw_os_error() == Some(233);
+    error.kind() == ErrorKind::BrokenPipe || is_disconnected
+}
+
 /// Writes a finished text to stdout.
 ///
 /// # Errors
@@ -74,7 +81,7 @@ pub fn write(text: &str) -> Result<(), Failure> {
     WRITTEN.store(true, Ordering::Relaxed);
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::new(format!(
+        Err(error) if !is_closed(&error) => Err(Failure::new(format!(
             "error: could not write the result: {error}"
         ))),
         _ => Ok(()),

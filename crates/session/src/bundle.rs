@@ -65,19 +65,25 @@ impl Redaction {
     }
 }
 
+/// How a file begins that gzip made.
+const GZIP: &[u8] = &[0x1f, 0x8b];
+
 /// Reads a bundle; `-` is standard input.
 pub fn read(path: &Path) -> Result<Observation, Failure> {
     let named =
         |error: &dyn std::fmt::Display| Failure::new(format!("error: bundle {}: {error}", path.display()));
-    let mut text = String::new();
-    if path == Path::new("-") {
-        std::io::stdin()
-            .lock()
-            .read_to_string(&mut text)
-            .map_err(|error| named(&error))?;
+    let mut bytes = Vec::new();
+    let read = if path == Path::new("-") {
+        std::io::stdin().lock().read_to_end(&mut bytes)
     } else {
-        text = std::fs::read_to_string(path).map_err(|error| named(&error))?;
+        std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes))
+    };
+    read.map_err(|error| named(&error))?;
+    if bytes.starts_with(GZIP) {
+        let hint = "unpack it on the way: `gunzip -c FILE | kubectl PLUGIN COMMAND --from-bundle -`";
+        return Err(named(&"it is compressed").with_hint(Some(hint.to_owned())));
     }
+    let text = String::from_utf8(bytes).map_err(|error| named(&error))?;
     if text.trim().is_empty() {
         return Err(named(&"it is empty"));
     }

@@ -90,6 +90,27 @@ fn a_bundle_is_not_copied() {
 }
 
 #[test]
+fn what_is_no_bundle_is_said_to_be_what_it_is() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for (name, content, says) in [
+        ("empty", &b" \n"[..], "it is empty"),
+        (
+            "packed",
+            &[0x1f, 0x8b, 8, 0],
+            "it is compressed\nhint: unpack it on the way: `gunzip -c",
+        ),
+        ("binary", &[0xff, 0xfe, 1], "invalid utf-8"),
+        ("text", b"hello", "hint: a bundle is what --save-bundle writes"),
+    ] {
+        let path = dir.path().join(name);
+        std::fs::write(&path, content).expect("written");
+        let refused = diagnose(&["--from-bundle", path.to_str().expect("UTF-8")]);
+        assert_eq!(refused.status.code(), Some(2), "{name}");
+        assert!(said(&refused).contains(says), "{name}: {}", said(&refused));
+    }
+}
+
+#[test]
 fn a_file_that_cannot_be_written_is_named_as_it_was_given() {
     let dir = tempfile::tempdir().expect("a directory");
     let seen = recorded(dir.path());

@@ -46,7 +46,37 @@ impl<'a> Shop<'a> {
         bench.apply(SHOP);
         let shop = Self(bench);
         shop.rolled_out();
+        shop.alone();
         shop
+    }
+
+    /// Waits until no node has rules of a shop before this one. Whoever enforces policies on the lab writes the filter table as a whole, and
+    /// with it now and then what kube-proxy has just removed; kube-proxy removes it again when it looks next, after half a minute at most.
+    fn alone(&self) {
+        let jsonpath = "-o=jsonpath={.spec.clusterIP}";
+        let own = self
+            .0
+            .kubectl(&["get", "service", "web", "-n", "epcheck-e2e", jsonpath]);
+        let begin = Instant::now();
+        for node in self.0.nodes().nodes() {
+            loop {
+                let script =
+                    r"iptables-save | grep 'epcheck-e2e/web' | grep -o -e '-d 10[0-9.]*' | sort -u; true";
+                let named = on(self.0, &node, script);
+                let others: Vec<&str> = named
+                    .lines()
+                    .filter(|line| *line != format!("-d {own}"))
+                    .collect();
+                if others.is_empty() {
+                    break;
+                }
+                assert!(
+                    begin.elapsed() < Duration::from_mins(2),
+                    "{node} keeps {others:?}"
+                );
+                std::thread::sleep(Duration::from_millis(500));
+            }
+        }
     }
 
     fn rolled_out(&self) {
@@ -92,9 +122,13 @@ fn one(check: &str, subject: &str) -> Vec<(String, String)> {
 }
 
 fn on_node1(bench: &Bench, script: &str) -> String {
+    on(bench, "node1", script)
+}
+
+fn on(bench: &Bench, node: &str, script: &str) -> String {
     let output = bench
         .nodes()
-        .node("node1")
+        .node(node)
         .run(&["sh", "-c", script])
         .expect("the node runs it");
     assert!(output.status.success(), "{script}");
