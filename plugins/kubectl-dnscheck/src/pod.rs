@@ -32,10 +32,31 @@ pub(crate) struct PodArgs {
 pub(crate) async fn run(connection: &ConnectionArgs, wanted: &PodArgs, run: &Run) -> Result<u8, Failure> {
     let observe = Box::pin(observe(connection, wanted, run));
     let selection = Selection::of(|check| check.id.starts_with("dns-pod-") || check.id == "dns-kubelet");
+    let about = |seen: &Observation| answered(seen, &wanted.pod, connection);
     wanted
         .look
-        .conclude_selected("pod", &selection, run, observe)
+        .conclude_about("pod", &selection, about, run, observe)
         .await
+}
+
+/// Refuses a bundle that is about another pod, or about none.
+fn answered(seen: &Observation, pod: &str, connection: &ConnectionArgs) -> Result<(), Failure> {
+    let name = pod_name(pod)?;
+    let given = connection
+        .namespace
+        .as_deref()
+        .filter(|namespace| !namespace.is_empty());
+    let asked = seen.dns.as_ref().and_then(|dns| dns.pod.as_ref());
+    let is_it = asked
+        .and_then(|pod| pod.name.split_once(" -n "))
+        .is_some_and(|(of, namespace)| of == name && given.is_none_or(|given| given == namespace));
+    if is_it {
+        return Ok(());
+    }
+    let about = asked.map_or("no pod".to_owned(), |pod| format!("pod/{}", pod.name));
+    Err(Failure::new(format!(
+        "error: the bundle is about {about}, not about pod/{name}"
+    )))
 }
 
 async fn observe(connection: &ConnectionArgs, wanted: &PodArgs, run: &Run) -> Result<Observation, Failure> {

@@ -147,6 +147,12 @@ fn a_bundle_answers_what_it_was_asked_and_nothing_else() {
             "holds no tries of the control plane",
         ),
         ("dnscheck", "latency", &dns, "holds no lookups"),
+        (
+            "dnscheck",
+            "pod nosuch",
+            &dns,
+            "is about no pod, not about pod/nosuch",
+        ),
         ("cnicheck", "config", &cni, "holds no reading of nodes"),
         (
             "epcheck",
