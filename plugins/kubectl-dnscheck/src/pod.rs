@@ -54,8 +54,9 @@ fn answered(seen: &Observation, pod: &str, connection: &ConnectionArgs) -> Resul
         return Ok(());
     }
     let about = asked.map_or("no pod".to_owned(), |pod| format!("pod/{}", pod.name));
+    let place = given.map_or(String::new(), |given| format!(" -n {given}"));
     Err(Failure::new(format!(
-        "error: the bundle is about {about}, not about pod/{name}"
+        "error: the bundle is about {about}, not about pod/{name}{place}"
     )))
 }
 
