@@ -15,6 +15,7 @@ use serde_json::Value;
 
 pub use documents::assert_generated;
 pub use kubectls::kubectls;
+use lab::Inside;
 pub use lab::{Lab, User};
 
 /// A cluster, and the plugin under test in front of a real kubectl.
@@ -192,6 +193,41 @@ impl Bench {
             assert!(Instant::now() < deadline, "not green again after a minute: {run}");
             std::thread::sleep(Duration::from_secs(1));
         }
+    }
+}
+
+/// Processes of a place, stopped as long as this lives.
+#[derive(Debug)]
+pub struct Frozen<'a> {
+    place: Inside<'a>,
+    /// Prints their ids.
+    find: &'static str,
+}
+
+impl<'a> Frozen<'a> {
+    /// Stops those whose ids the shell command `find` prints.
+    ///
+    /// # Panics
+    /// When it finds none.
+    pub fn new(place: Inside<'a>, find: &'static str) -> Self {
+        let frozen = Self { place, find };
+        assert!(frozen.signal("STOP"), "{find}");
+        frozen
+    }
+
+    /// Whether there was somebody to get it.
+    fn signal(&self, signal: &str) -> bool {
+        let script = format!("{} | xargs kill -{signal}", self.find);
+        let done = self.place.run(&["sh", "-c", &script]).expect("the place runs it");
+        done.status.success()
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        // A second panic would hide the first.
+        let done = self.signal("CONT");
+        assert!(done || std::thread::panicking(), "{}", self.find);
     }
 }
 

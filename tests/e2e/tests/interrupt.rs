@@ -10,7 +10,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use e2e::Bench;
+use e2e::{Bench, Frozen};
 
 /// Five moments of a run, in milliseconds: as the program starts, and while it creates, starts, probes and cleans up. How
 /// long a run takes is measured first.
@@ -85,31 +85,8 @@ fn what_a_killed_run_left_is_found_and_removed() {
     assert!(found >= 2, "some of the moments lay between creation and removal");
 }
 
-/// The API server, stopped as long as this lives: nothing can be removed.
-struct Frozen<'a>(&'a Bench);
-
-impl<'a> Frozen<'a> {
-    fn new(bench: &'a Bench) -> Self {
-        let frozen = Self(bench);
-        frozen.signal("STOP");
-        frozen
-    }
-
-    fn signal(&self, signal: &str) {
-        let script = format!(
-            "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline | grep -q '/kube [k]ube-apiserver ' && kill -{signal} ${{p#/proc/}}; done; true"
-        );
-        let words = ["sh", "-c", script.as_str()];
-        let done = self.0.nodes().control_plane().run(&words).unwrap();
-        assert!(done.status.success(), "{script}");
-    }
-}
-
-impl Drop for Frozen<'_> {
-    fn drop(&mut self) {
-        self.signal("CONT");
-    }
-}
+/// The API server, without which nothing can be removed. The pattern does not find itself.
+const API_SERVER: &str = "grep -la -e '[-]-etcd-servers=' /proc/[0-9]*/cmdline | cut -d / -f 3";
 
 #[test]
 fn a_second_signal_ends_it_at_once_and_says_what_removes_the_rest() {
@@ -119,7 +96,7 @@ fn a_second_signal_ends_it_at_once_and_says_what_removes_the_rest() {
     while bench.labelled().is_empty() {
         assert!(Instant::now() < deadline, "it creates nothing");
     }
-    let frozen = Frozen::new(&bench);
+    let frozen = Frozen::new(bench.nodes().control_plane(), API_SERVER);
     let interrupt = || {
         let id = child.id().to_string();
         Command::new("kill").args(["-INT", &id]).status().unwrap();

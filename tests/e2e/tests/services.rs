@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use e2e::{Bench, User};
+use e2e::{Bench, Frozen, User};
 use serde_json::{Value, json};
 
 const SHOP: &str = r#"
@@ -190,27 +190,7 @@ fn mislead(bench: &Bench) {
     );
 }
 
-/// kube-proxy of node1, stopped as long as this lives.
-struct Frozen<'a>(&'a Bench);
-
-impl<'a> Frozen<'a> {
-    fn new(bench: &'a Bench) -> Self {
-        let frozen = Self(bench);
-        frozen.signal("STOP");
-        frozen
-    }
-
-    fn signal(&self, signal: &str) {
-        let script = format!("grep -lx kube-proxy /proc/[0-9]*/comm | cut -d / -f 3 | xargs kill -{signal}");
-        on_node1(self.0, &script);
-    }
-}
-
-impl Drop for Frozen<'_> {
-    fn drop(&mut self) {
-        self.signal("CONT");
-    }
-}
+const KUBE_PROXY: &str = "grep -lx kube-proxy /proc/[0-9]*/comm | cut -d / -f 3";
 
 #[test]
 fn a_service_that_works_has_no_cause_from_any_side() {
@@ -296,7 +276,7 @@ fn an_endpoint_that_one_node_sends_elsewhere_is_found_on_that_node() {
 #[test]
 fn a_kube_proxy_that_hangs_is_found_on_its_node_and_who_runs_again_is_not() {
     let Some(bench) = Bench::lab() else { return };
-    let frozen = Frozen::new(&bench);
+    let frozen = Frozen::new(bench.nodes().node("node1"), KUBE_PROXY);
     let hung = bench.epcheck(&["proxy", "-o", "json"]);
     assert_eq!(
         (hung.code, hung.causes()),
@@ -323,7 +303,7 @@ fn an_entry_that_ties_a_udp_client_to_who_is_gone_is_found_on_its_node() {
     ];
     let dns = bench.kubectl(&dns).trim().to_owned();
     // It would forget the entry as soon as any endpoint changes.
-    let frozen = Frozen::new(&bench);
+    let frozen = Frozen::new(bench.nodes().node("node1"), KUBE_PROXY);
     on_node1(
         &bench,
         &format!(
