@@ -50,7 +50,7 @@ where
     F: AsyncFnOnce(A, &Run) -> Result<u8, Failure>,
 {
     let words = cluster::normalize_args(std::env::args_os());
-    let words = usually(&program, &commands::<A>(&program), words);
+    let words = usually(&program, || commands::<A>(&program), words);
     let fail = |failure: &Failure| {
         let format = wanted_format(commands::<A>(&program), &words);
         // What cannot be written cannot be told either.
@@ -142,10 +142,10 @@ fn parse<A: CommandFactory + FromArgMatches>(program: &Program, args: &[OsString
 }
 
 /// The words with the usual command before them, where none is named and its flags are given.
-fn usually(program: &Program, command: &Command, words: Vec<OsString>) -> Vec<OsString> {
+fn usually(program: &Program, command: impl Fn() -> Command, words: Vec<OsString>) -> Vec<OsString> {
     use clap::error::ErrorKind::UnknownArgument;
     let is_unknown = |words: &[OsString]| {
-        let matches = command.clone().try_get_matches_from(words);
+        let matches = command().try_get_matches_from(words);
         matches.is_err_and(|error| error.kind() == UnknownArgument)
     };
     let begins_with_flag = words
@@ -266,7 +266,11 @@ pub(crate) mod tests {
                 let words = line.split_whitespace().map(OsString::from);
                 std::iter::once("kubectl-netcheck".into()).chain(words).collect()
             };
-            assert_eq!(usually(&PROGRAM, &command, words(typed)), words(meant), "{typed}");
+            assert_eq!(
+                usually(&PROGRAM, || command.clone(), words(typed)),
+                words(meant),
+                "{typed}"
+            );
         }
     }
 
